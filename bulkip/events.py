@@ -1,0 +1,64 @@
+"""What a run tells those who watch it: progress, logs and the library's callers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulkip.model import Counts, Item, Result
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage of the run begins: `reading` the values before, or `applying`."""
+
+    stage: str
+    total: int
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSettled:
+    """An item has its result, and the result is in the run store."""
+
+    item: Item
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRead:
+    """The value before a write was read and stored."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Everyone pauses for so many seconds from now, and why."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The run stops before its end, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded:
+    """A stage of the run is over; the counts are of the whole run."""
+
+    stage: str
+    counts: Counts
+
+
+Event = StageStarted | ItemSettled | ValueRead | Waiting | Stopping | StageEnded
+
+
+class Observer(Protocol):
+    """Whoever watches a run."""
+
+    def notice(self, event: Event) -> None:
+        """Take note of an event; must return at once."""
+        ...

@@ -1,0 +1,274 @@
+"""What the words mean: the frozen data that every other floor speaks in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
+
+
+class Status(StrEnum):
+    """How an item ended; the closed set of design.md §4."""
+
+    CHANGED = "changed"  # the server accepted this value, or a read-back showed it
+    UNCHANGED = "unchanged"  # it was already as wanted; nothing was sent
+    OK = "ok"  # a read that was answered
+    MATCH = "match"  # a check whose expectation is met
+    MISMATCH = "mismatch"  # a check whose expectation is not met
+    UNVERIFIED = "unverified"  # written, but the required proof is missing
+    FAILED = "failed"  # the server refused definitively, or a read got no answer
+    UNKNOWN = "unknown"  # a write that may have happened
+    CONFLICT = "conflict"  # the value moved since the plan; not overwritten
+    SKIPPED = "skipped"  # `when` said no, or an earlier action of the address failed
+    NOT_RUN = "not_run"  # a halt, a deadline or a signal came first
+
+
+class ErrorClass(StrEnum):
+    """Why an item ended badly; the closed set of design.md §4."""
+
+    AUTH = "auth"
+    PERMISSION = "permission"
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    THROTTLED = "throttled"
+    SERVER = "server"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    NETWORK = "network"
+    TLS = "tls"
+    DNS = "dns"
+    PROTOCOL = "protocol"
+    UNKNOWN_ANSWER = "unknown_answer"
+    BUDGET = "budget"
+    BREAKER = "breaker"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+class Purpose(StrEnum):
+    """Why a call was made; only `call` counts as an attempt of the item's row."""
+
+    CALL = "call"
+    BEFORE = "before"  # the value before a write is read
+    READBACK = "readback"  # a write in doubt is settled by reading
+    VERIFY = "verify"
+    LOOKUP = "lookup"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    PROBE = "probe"  # does the server still take this token at all?
+
+
+class VerdictKind(StrEnum):
+    """What an answer means; the classes of api.md §4."""
+
+    SUCCESS = "success"
+    EMPTY = "empty"  # success without a value: "no significant traffic"
+    PERMANENT = "permanent"  # refused, whoever asks again
+    AUTH = "auth"  # this token was refused here
+    AUTH_FATAL = "auth_fatal"  # the account is refused: the run stops
+    THROTTLE = "throttle"  # everyone pauses
+    BLOCKED = "blocked"  # an edge answered 403 with HTML
+    TRANSIENT = "transient"  # worth another attempt
+    REFUSED = "refused"  # a failure envelope with a text nobody knows
+    UNKNOWN = "unknown"  # unreadable, contradictory, wrong shape
+    MISCONFIGURED = "misconfigured"  # a certificate that does not verify: the run stops
+
+
+class FailureKind(StrEnum):
+    """Where on the way a call without an answer was lost."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    TIMEOUT = "timeout"
+    NETWORK = "network"
+    PROTOCOL = "protocol"  # not HTTP, or a body over the cap
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file the user wrote; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in an input: where, what, and the way out."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address of the job with the fields of its row.
+
+    `ip` is in canonical form. `fields` holds the row's other columns as text.
+    """
+
+    ip: str
+    fields: Mapping[str, str]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a job's `actions`, its templates not yet rendered.
+
+    `places` locates "action", "when", "period" and each "with.<parameter>".
+    """
+
+    index: int
+    name: str
+    action: str
+    params: Mapping[str, str | tuple[str, ...]]
+    places: Mapping[str, Place]
+    place: Place
+    when: str | None = None
+    period: str | None = None
+    tags: frozenset[str] = frozenset()
+    allow_empty: bool = False
+    allow_same: bool = False
+    allow_ipmi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One call as the API documents it, without the token.
+
+    `form` goes out in this order, after `action`. `writes` says whether the
+    server may change something by it.
+    """
+
+    action: str
+    form: Mapping[str, str]
+    writes: bool = False
+    script: str = "ip.php"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: header names in lower case, the body decoded and within the cap."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call without an answer. `sent` says that the request may have left this machine."""
+
+    kind: FailureKind
+    sent: bool
+    message: str
+
+
+Reply: TypeAlias = Answer | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply means.
+
+    `value` is the action's typed answer; `in_doubt` says that a write may
+    have happened although it was not confirmed; `readable` that the reply was
+    an envelope of this API, whatever it said.
+    """
+
+    kind: VerdictKind
+    error_class: ErrorClass | None = None
+    error_code: str | None = None
+    message: str | None = None
+    http_status: int | None = None
+    value: JsonValue = None
+    retry_after_s: float | None = None
+    in_doubt: bool = False
+    readable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One action on one address with everything rendered; a line of the plan.
+
+    `number` is the position in the plan, from 1. Items of one address share
+    their `chain` and run in order. `form` is exactly what is sent besides
+    action and token. `skip` carries the reason when the item is not to run.
+    """
+
+    number: int
+    chain: int
+    key: str
+    step: str
+    action: str
+    ip: str | None
+    form: Mapping[str, str]
+    source: str
+    skip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The PTR names that a reading found before a write; empty when there was none."""
+
+    names: tuple[str, ...]
+    read_at: float  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an item ended. `names` are the PTR names known to be there afterwards."""
+
+    status: Status
+    error_class: ErrorClass | None = None
+    error_code: str | None = None
+    message: str | None = None
+    http_status: int | None = None
+    value: JsonValue = None
+    empty: bool = False
+    note: str | None = None
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many calls in so many seconds."""
+
+    calls: int
+    period_s: float
+
+    def __str__(self) -> str:
+        return f"{self.calls}/{self.period_s:g}s" if self.period_s != 1 else f"{self.calls}/s"
+
+    @property
+    def per_s(self) -> float:
+        """Calls per second, over the whole window."""
+        return self.calls / self.period_s
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many items of a run stand at each status; every item is counted once."""
+
+    by_status: Mapping[Status, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All items of the plan."""
+        return sum(self.by_status.values())
+
+    def of(self, *statuses: Status) -> int:
+        """How many items stand at any of these statuses."""
+        return sum(self.by_status.get(status, 0) for status in statuses)

@@ -1,0 +1,31 @@
+"""What all tests share: one event loop library, a clock that can jump, and an alarm when the loop is blocked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from tests.virtualtime import ON_VIRTUAL_TIME
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks of our own."""
+    config.addinivalue_line("markers", "virtual_time: waits take no time (tests/virtualtime.py)")
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run async tests on asyncio, which is what the program runs on; on virtual time where so marked."""
+    return ON_VIRTUAL_TIME if request.node.get_closest_marker("virtual_time") else ("asyncio", {})
+
+
+@pytest.fixture(autouse=True)
+def loop_is_never_blocked() -> Iterator[None]:
+    """Fail a test whose event loop waits for a file, a lock or a database inside our own code.
+
+    The simulator keeps its books on its own loop on purpose: it is a witness,
+    and a hop to a thread would reorder what it saw.
+    """
+    with blockbuster_ctx("bulkip", excluded_modules=["bulkip.simulator"]):
+        yield
