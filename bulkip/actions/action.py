@@ -1,0 +1,85 @@
+"""What one action of the API is: its parameters, its answer, and how a write of it is read back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bulkip.model import ApiRequest, JsonValue
+
+Rendered = str | tuple[str, ...]
+"""A parameter after its template was rendered: text, or a YAML list of texts."""
+
+
+class AnswerShapeError(ValueError):
+    """Raised by a parser when a successful envelope does not hold the action's own answer."""
+
+
+class ParameterError(ValueError):
+    """Raised with every bad parameter of one item: its name and what is wrong with the value."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        """Keep pairs of parameter name and message."""
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{name}: {message}" for name, message in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """What the author of a step allowed in so many words."""
+
+    empty: bool = False
+    ipmi: bool = False
+    ipv6: bool = False
+
+
+def as_given(value: Rendered) -> str:
+    """Return a text unchanged; a list becomes its lines."""
+    return value if isinstance(value, str) else "\n".join(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an action, as `bulkip actions NAME` explains it.
+
+    `check` returns the text to send, or raises `ValueError`. An empty text
+    counts as not given unless `empty_is_a_value`. A parameter that is not
+    `sent` only helps to make others (`period` of get_traffic).
+    """
+
+    name: str
+    help: str
+    required: bool = False
+    default: str | None = None
+    check: Callable[[Rendered], str] = as_given
+    empty_is_a_value: bool = False
+    sent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of the API.
+
+    `build` turns rendered parameters (the address is under "ip") into the form
+    to send, and raises `ParameterError` with all that is wrong.
+    `parse` turns a successful envelope into the typed answer, and raises
+    `AnswerShapeError`; `empty` is the answer when the server says that there is
+    nothing. `read_back` gives the read that shows what a write with
+    this form left behind; None when nothing shows it.
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    build: Callable[[Mapping[str, Rendered], Allow], dict[str, str]]
+    parse: Callable[[Mapping[str, JsonValue]], JsonValue]
+    answer: str
+    example: str
+    needs_ip: bool = True
+    writes: bool = False
+    replayable: bool = True
+    empty: JsonValue = None
+    read_back: Callable[[Mapping[str, str]], ApiRequest] | None = None
+    read_back_help: str = "a read changes nothing"
+
+    def request(self, form: Mapping[str, str]) -> ApiRequest:
+        """Return the call that carries out a form made by `build`."""
+        return ApiRequest(self.name, form, writes=self.writes)

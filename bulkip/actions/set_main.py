@@ -1,0 +1,57 @@
+"""The action set_main: make an address the main one of its server."""
+
+from collections.abc import Mapping
+
+from bulkip.actions.action import Action, Allow, Parameter, Rendered
+from bulkip.actions.checks import address, one_text, server_id, shown, single_line
+from bulkip.actions.forms import Problems, ipv6_problems, read_form, settled
+from bulkip.model import JsonValue
+
+IPMI = "0"
+IPV4 = "1"
+
+PARAMETERS = (
+    Parameter("id", "the server the address belongs to", required=True, check=server_id),
+    Parameter("ip", "the address to make the main one", required=True, check=address),
+    Parameter(
+        "main",
+        "1: IPv4, 0: IPMI (needs allow_ipmi: true), or the address itself; never guessed",
+        required=True,
+        check=one_text,
+    ),
+    Parameter("description", "one line of text kept with the address", check=single_line),
+)
+
+
+def build(values: Mapping[str, Rendered], allow: Allow) -> dict[str, str]:
+    """Return the form; `main` goes out as its author stated it."""
+    form, problems = read_form(PARAMETERS, values)
+    return settled(form, problems + ipv6_problems(form, allow) + _main_problems(form, allow))
+
+
+def parse(_envelope: Mapping[str, JsonValue]) -> JsonValue:
+    """Return nothing: what the server says beside its OK has no meaning."""
+    return None
+
+
+def _main_problems(form: Mapping[str, str], allow: Allow) -> Problems:
+    main = form.get("main", IPV4)
+    if main == IPMI and not allow.ipmi:
+        return [("main", "0 touches the management interface (IPMI); set allow_ipmi: true if that is meant")]
+    if main in (IPMI, IPV4, form.get("ip", main)):
+        return []
+    return [("main", f"{shown(main)} is neither 1 (IPv4) nor 0 (IPMI) nor the address itself; write 1")]
+
+
+ACTION = Action(
+    name="set_main",
+    summary="make an address the main one of its server (it may change billing)",
+    parameters=PARAMETERS,
+    build=build,
+    parse=parse,
+    answer="null",
+    example='- action: set_main\n  with: {id: "{{ row.id }}", main: 1}',
+    writes=True,
+    replayable=False,
+    read_back_help="no call of ip.php shows it: a write in doubt stays unknown and is not sent again",
+)
