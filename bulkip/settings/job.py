@@ -1,0 +1,160 @@
+"""What a job file asks for, checked as a whole: the job, or everything that is wrong with it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bulkip.actions import ACTIONS
+from bulkip.jobfile import Tree, scan_file
+from bulkip.model import Place, Problem, Step
+from bulkip.policy import (
+    Api,
+    Breaker,
+    Limits,
+    ReportSpec,
+    RetryPolicy,
+    Rollout,
+    Safety,
+    SecretRef,
+    SecretSource,
+    Timeouts,
+    Verify,
+)
+from bulkip.settings.entries import sources_of, steps_of
+from bulkip.settings.not_yet import not_yet, report_problem
+from bulkip.settings.partial import Partial, validate
+from bulkip.settings.schema import Block, JobFile
+from bulkip.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A valid job; `digest` is the SHA-256 of its file's bytes."""
+
+    name: str
+    path: Path
+    digest: str
+    api: Api
+    vars: Mapping[str, str]
+    timezone: str
+    steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
+    limits: Limits
+    retry: RetryPolicy
+    breaker: Breaker
+    timeouts: Timeouts
+    safety: Safety
+    rollout: Rollout
+    verify: Verify
+    reports: tuple[ReportSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedJob:
+    """What a job file gave: a job, or problems and the entries that are valid on their own.
+
+    `safety` is there in both cases, because reading the sources needs it.
+    """
+
+    job: Job | None
+    steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
+    vars: Mapping[str, str]
+    safety: Safety
+    problems: tuple[Problem, ...]
+
+
+def load_job(path: str | Path) -> LoadedJob:
+    """Read a job file; mistakes in it are problems in the answer, in the order of the file."""
+    reading = scan_file(path)
+    if reading.tree is None:
+        return LoadedJob(None, (), (), {}, Safety(), reading.problems)
+    partial = validate(reading.tree)
+    steps = [*steps_of(partial.actions, reading.tree)]
+    sources = [*sources_of(partial.targets, reading.tree)]
+    later = [
+        *partial.problems,
+        *(found for found in (*steps, *sources) if isinstance(found, Problem)),
+        *_whole_problems(partial, reading.tree),
+    ]
+    known = {problem.place for problem in reading.problems}  # what follows from them is no news
+    problems = [*reading.problems, *(problem for problem in later if problem.place not in known)]
+    loaded = LoadedJob(
+        None,
+        tuple(step for step in steps if isinstance(step, Step)),
+        tuple(source for source in sources if not isinstance(source, Problem)),
+        partial.file.vars,
+        Safety(**_values(partial.file.safety)),
+        tuple(sorted(problems, key=_position)),
+    )
+    return loaded if problems else _with_job(loaded, partial.file, reading.tree.digest, Path(path))
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    return problem.place.line, problem.place.column
+
+
+def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> LoadedJob:
+    job = Job(
+        name=file.name or path.stem,
+        path=path,
+        digest=digest,
+        api=_api(file, path.parent),
+        vars=loaded.vars,
+        timezone=file.timezone,
+        steps=loaded.steps,
+        sources=loaded.sources,
+        limits=Limits(**_values(file.limits)),
+        retry=RetryPolicy(**_values(file.retry)),
+        breaker=Breaker(**_values(file.breaker)),
+        timeouts=Timeouts(**_values(file.timeouts)),
+        safety=loaded.safety,
+        rollout=Rollout(**_values(file.rollout)),
+        verify=Verify(**_values(file.verify)),
+        reports=file.reports,
+    )
+    return LoadedJob(job, loaded.steps, loaded.sources, loaded.vars, loaded.safety, ())
+
+
+def _values(block: Block) -> dict[str, Any]:
+    """Return a block's values by the names that `policy` gives them too."""
+    return dict(block)
+
+
+def _api(file: JobFile, folder: Path) -> Api:
+    return Api(file.api.url, _located(file.api.token, folder), _located(file.api.key, folder))
+
+
+def _located(secret: SecretRef | None, folder: Path) -> SecretRef | None:
+    """Return a reference whose file is relative to the job file's folder."""
+    if secret is None or secret.source is SecretSource.ENV:
+        return secret
+    return SecretRef(SecretSource.FILE, str(folder / secret.name))
+
+
+def _whole_problems(partial: Partial, tree: Tree) -> Iterator[Problem]:
+    """Yield the problems that no single entry has."""
+    yield from not_yet(partial.file, tree)
+    yield from _report_problems(partial.file.reports, tree)
+    if not isinstance(tree.root, dict):
+        return
+    if not tree.root.get("actions"):
+        yield Problem(tree.key_place(("actions",)), "the job has no `actions`; say what is to be done")
+    elif not tree.root.get("targets") and any(_needs_ip(entry.action) for entry in partial.actions.values()):
+        yield Problem(tree.key_place(("targets",)), "the job has no `targets`; say for which addresses")
+
+
+def _needs_ip(name: str) -> bool:
+    return name in ACTIONS and ACTIONS[name].needs_ip
+
+
+def _report_problems(reports: tuple[ReportSpec, ...], tree: Tree) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for position, report in enumerate(reports):
+        place: Place = tree.place(("reports", position))
+        if wrong := report_problem(report.format):
+            yield Problem(place, wrong)
+        if first.setdefault(report.path, position) != position:
+            target = "stdout" if report.path == "-" else f"`{report.path}`"
+            yield Problem(place, f"two reports go to {target}; give each its own path")

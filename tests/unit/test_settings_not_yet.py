@@ -1,0 +1,65 @@
+"""Which settings are refused because they are not built yet."""
+
+from pathlib import Path
+
+import pytest
+
+from bulkip.settings import load_job
+
+HEAD = "version: 1\ntargets: [203.0.113.7]\nactions: [{action: get_ip}]\n"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder, so that paths are shown as the user writes them."""
+    monkeypatch.chdir(tmp_path)
+
+
+def told(text: str) -> list[str]:
+    """Return what is wrong with a job of this text, as it is shown."""
+    Path("job.yaml").write_text(text, encoding="utf-8")
+    return [str(problem) for problem in load_job("job.yaml").problems]
+
+
+@pytest.mark.parametrize(
+    ("line", "setting"),
+    [
+        pytest.param("api: {key: 'env:KEY'}", "api.key", id="api-key"),
+        pytest.param("retry: {budget: 5}", "retry.budget", id="retry-budget"),
+        pytest.param("breaker: {after: 5}", "breaker.after", id="breaker-after"),
+        pytest.param("breaker: {give_up: 1m}", "breaker.give_up", id="breaker-give-up"),
+        pytest.param("timeouts: {item: 1m}", "timeouts.item", id="item"),
+        pytest.param("timeouts: {job: 1m}", "timeouts.job", id="job"),
+        pytest.param("safety: {max_failed: 1%}", "safety.max_failed", id="max-failed"),
+        pytest.param("safety: {min_sample: 1}", "safety.min_sample", id="min-sample"),
+        pytest.param("safety: {forward: require}", "safety.forward", id="forward"),
+        pytest.param("rollout: {steps: [5, 100%]}", "rollout.steps", id="rollout-steps"),
+        pytest.param("rollout: {pause: prompt}", "rollout.pause", id="rollout-pause"),
+        pytest.param("rollout: {verify_between: true}", "rollout.verify_between", id="rollout-verify"),
+        pytest.param("verify: {mode: fcrdns}", "verify.mode", id="verify-mode"),
+        pytest.param("verify: {resolvers: ['127.0.0.1:53']}", "verify.resolvers", id="verify-resolvers"),
+        pytest.param("verify: {timeout: 1m}", "verify.timeout", id="verify-timeout"),
+        pytest.param("verify: {required: true}", "verify.required", id="verify-required"),
+    ],
+)
+def test_setting_that_protects_and_is_not_built_is_refused(line: str, setting: str) -> None:
+    """A protection that does not exist yet is refused, never silently ignored."""
+    assert told(HEAD + line) == [told(HEAD + line)[0]]
+    assert f"`{setting}` is not built yet" in told(HEAD + line)[0]
+
+
+def test_setting_that_is_not_built_may_state_its_default() -> None:
+    """A setting at its default changes nothing, built or not."""
+    text = (
+        HEAD + "breaker: {after: 10, give_up: 5m}\nretry: {budget: 500}\ntimeouts: {item: 5m, job: none}\n"
+        "safety: {max_failed: 5%, min_sample: 20, forward: warn, max_changes: none}\n"
+        "rollout: {steps: [100%], pause: 0s}\nverify: {mode: none, resolvers: authoritative, timeout: 2m}\n"
+    )
+
+    assert told(text) == []
+
+
+@pytest.mark.parametrize("name", ["html", "junit", "sarif", "md", "parquet", "failed-csv"])
+def test_report_format_that_is_not_built_is_refused(name: str) -> None:
+    """A known report format that comes later says so."""
+    assert f"report format `{name}` is not built yet" in told(f"{HEAD}reports: [{name}=x]")[0]

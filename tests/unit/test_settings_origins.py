@@ -1,0 +1,80 @@
+"""Which URLs and secrets a job may name, and that a secret is never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from bulkip.settings import load_job
+
+HEAD = "version: 1\ntargets: [203.0.113.7]\nactions: [{action: get_ip}]\n"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder, so that paths are shown as the user writes them."""
+    monkeypatch.chdir(tmp_path)
+
+
+def told(text: str) -> list[str]:
+    """Return what is wrong with a job of this text, as it is shown."""
+    Path("job.yaml").write_text(text, encoding="utf-8")
+    return [str(problem) for problem in load_job("job.yaml").problems]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("http://example.com/ip.php", "is not encrypted", id="http"),
+        pytest.param("http://127.0.0.1.example.com/", "is not encrypted", id="loopback-as-prefix"),
+        pytest.param("http://127.1/", "is not encrypted", id="short-loopback"),
+        pytest.param("http://localhost.example.com/", "is not encrypted", id="localhost-as-prefix"),
+        pytest.param("http://[::ffff:127.0.0.1]/", "no valid host name", id="mapped-loopback"),
+        pytest.param("http://127.0.0.1%2eexample.com/", "no valid host name", id="escaped-host"),
+        pytest.param("https://user:S3CRET@example.com/", "must not hold a user or password", id="password"),
+        pytest.param("https://example.com/ip.php?token=S3CRET", "query or fragment", id="query"),
+        pytest.param("https://example.com/#S3CRET", "query or fragment", id="fragment"),
+        pytest.param("ftp://example.com/", "is not an https URL", id="ftp"),
+        pytest.param("example.com/ip.php", "is not an https URL", id="no-scheme"),
+        pytest.param("https:///ip.php", "is not an https URL", id="no-host"),
+        pytest.param("https://example.com:99999/", "cannot be read", id="port-too-high"),
+        pytest.param("https://example.com:0/", "has port 0", id="port-0"),
+        pytest.param("https://[::1/", "cannot be read", id="broken-brackets"),
+        pytest.param("https://exa mple.com/", "plain ASCII without spaces", id="space"),
+        pytest.param(
+            r"https://example.com\@evil/", "plain ASCII without spaces or backslashes", id="backslash"
+        ),
+    ],
+)
+def test_unsafe_url_is_refused_without_showing_secrets(url: str, expected: str) -> None:
+    """A URL that would send the token in the clear, or carries a secret, is refused."""
+    problems = told(f"{HEAD}api: {{url: '{url}'}}\n")
+
+    assert len(problems) == 1
+    assert expected in problems[0]
+    assert "S3CRET" not in problems[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/ip.php",
+        "https://[2001:db8::1]:8443/",
+        "http://127.9.9.9:1/",
+        "http://[::1]:80/",
+        "http://localhost:8080/ip.php",
+    ],
+)
+def test_https_and_loopback_urls_are_taken_as_they_are(url: str) -> None:
+    """Https is allowed anywhere, plain http on the loopback alone."""
+    assert told(f"{HEAD}api: {{url: '{url}'}}\n") == []
+
+
+@pytest.mark.parametrize(
+    "secret", ["S3CRET", "env:S3CRET-x", "env:", "file:", "Env:S3CRET", "[S3CRET]", "{S3CRET: 1}"]
+)
+def test_secret_in_a_job_file_is_refused_and_not_shown(secret: str) -> None:
+    """A token that is no reference may be the secret itself, and is not repeated."""
+    problems = told(f"{HEAD}api: {{token: {secret}}}\n")
+
+    assert len(problems) == 1
+    assert "S3CRET" not in problems[0]
