@@ -1,0 +1,70 @@
+"""What the simulator saw: every request, in order, for tests in memory and for people as JSONL."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TextIO
+
+from bulkip.simulator.window import busiest
+
+KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A request as it was seen and settled, before anything went back.
+
+    `at` is monotonic seconds at arrival. `status` is None when no answer was
+    meant to be sent. `fault` names what was done to it ("limit" for a refused
+    one); `effect` says that a write was carried out.
+    """
+
+    seq: int
+    at: float
+    wall: str
+    connection: int
+    method: str
+    script: str
+    action: str | None
+    ip: str | None
+    form: Mapping[str, str]
+    status: int | None
+    fault: str | None
+    effect: bool
+
+    def line(self) -> str:
+        """Return the entry as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+class RequestLog:
+    """Owns the last entries and, when given one, the stream every entry is written to."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._kept: deque[LogEntry] = deque(maxlen=KEPT)
+        self._stream = stream
+        self.total = 0
+
+    def add(self, entry: LogEntry) -> None:
+        """Keep an entry and write its line at once."""
+        self.total += 1
+        self._kept.append(entry)
+        try:
+            if self._stream is not None:
+                self._stream.write(entry.line() + "\n")
+                self._stream.flush()
+        except BrokenPipeError:
+            self._stream = None  # whoever read along is gone; serving goes on
+
+    def entries(self, action: str | None = None, ip: str | None = None) -> list[LogEntry]:
+        """Return the last 20,000 entries in order of arrival, of one action and one address where given."""
+        return [
+            entry
+            for entry in tuple(self._kept)
+            if (action is None or entry.action == action) and (ip is None or entry.ip == ip)
+        ]
+
+    def busiest(self, period_s: float = 1.0) -> int:
+        """Return the largest number of requests seen within any window of this length."""
+        return busiest([entry.at for entry in tuple(self._kept)], period_s)

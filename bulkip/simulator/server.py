@@ -1,0 +1,177 @@
+"""How the simulated provider is reached: a small HTTP server on loopback."""
+
+import socket
+import struct
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl
+
+import anyio
+from aiohttp import web
+
+from bulkip.errors import UsageError
+from bulkip.simulator.desk import Desk, Dropping, SimulatorSettings
+from bulkip.simulator.faults import Fault
+from bulkip.simulator.pages import Call, Page, html_page
+from bulkip.simulator.requestlog import RequestLog
+from bulkip.simulator.seeds import INVENTED_SUBNETS, Seed, Subnet
+from bulkip.simulator.state import SimulatorState
+
+MAX_BODY = 2**20
+_MAX_FIELDS = 100
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_BACKLOG = 1024
+_SHUTDOWN_S = 0.5
+_LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
+
+
+class Simulator:
+    """Owns a simulated provider: its state, its log, and a server that lives as long as the block.
+
+    The state is seeded when it is made, in the maker's thread, so that tests
+    can look at it before the first call.
+    """
+
+    def __init__(
+        self,
+        seeds: Iterable[Seed | Subnet] = (),
+        settings: SimulatorSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings or SimulatorSettings()
+        self._host = loopback(self._settings.host)
+        self._clock = clock
+        self.state = SimulatorState(self._settings.state)
+        try:
+            self.state.seed(seeds)
+            self.state.seed(INVENTED_SUBNETS)
+        except BaseException:
+            self.state.close()
+            raise
+        self._desk = Desk(self._settings, self.state)
+        self._connections: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
+        self._connected = 0
+        self.url = ""
+
+    @property
+    def log(self) -> RequestLog:
+        """What the simulator saw."""
+        return self._desk.log
+
+    @property
+    def token(self) -> str:
+        """The token it accepts."""
+        return self._settings.token
+
+    def fault(self, fault: Fault) -> None:
+        """Apply a fault from now on, after those that are there already."""
+        self._desk.faults.add(fault)
+
+    async def __aenter__(self) -> Self:
+        self._stopping = anyio.Event()
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_route("*", "/{script:.*}", self._receive)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._settings.port, backlog=_BACKLOG).start()
+        except BaseException as error:
+            await self.__aexit__(None, None, None)
+            if isinstance(error, OSError):
+                raise self._taken(error) from error
+            raise
+        port = self._runner.addresses[0][1]
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"http://{shown}:{port}/ip.php"
+        return self
+
+    def _taken(self, error: OSError) -> UsageError:
+        where = f"{self._host}:{self._settings.port}"
+        return UsageError(f"{where}: cannot listen there: {error.strerror or error}; choose another port")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        with anyio.CancelScope(shield=True):
+            await self._runner.cleanup()
+        self.state.close()
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        connection = self._connection(request.transport)
+        early: Page | None = None
+        form: dict[str, str] = {}
+        try:
+            form = await _read_form(request)
+        except web.HTTPRequestEntityTooLarge:
+            early = html_page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except ValueError:
+            early = html_page(HTTPStatus.BAD_REQUEST)
+        call = Call(
+            at=self._clock(),
+            method=request.method,
+            script=request.match_info["script"],
+            form=form,
+            client_ip=request.remote or "",
+            connection=connection,
+        )
+        ruling = self._desk.settle(call, early)
+        if ruling.delay_s:
+            with anyio.move_on_after(ruling.delay_s):
+                await self._stopping.wait()
+        if isinstance(ruling, Dropping):
+            return _drop(request, reset=ruling.reset)
+        page = ruling.page
+        return web.Response(body=page.body, status=page.status, headers=page.headers)
+
+    def _connection(self, transport: object) -> int:
+        """Return the number of a connection; 0 for one whose client left before its request was read."""
+        if transport is None:
+            return 0
+        if transport not in self._connections:
+            self._connected += 1
+            self._connections[transport] = self._connected
+        return self._connections[transport]
+
+
+def loopback(host: str) -> str:
+    """Return a loopback host as an address; raises `UsageError` for any other: everybody knows the token."""
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        if ip_address(host).is_loopback:
+            return host
+    except ValueError:
+        pass
+    raise UsageError(f"--host `{host}`: the simulator listens on loopback only; use 127.0.0.1 or ::1")
+
+
+async def _read_form(request: web.Request) -> dict[str, str]:
+    """Return the form fields; the last one counts of a name sent twice, as in PHP.
+
+    The page's own examples send a form with GET, so it is read there too.
+    """
+    body = await request.read()
+    text = body.decode(errors="replace") if request.content_type == _FORM_TYPE else ""
+    query = request.query_string if request.method == "GET" else ""
+    return {
+        name: value
+        for part in (query, text)
+        for name, value in parse_qsl(part, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    }
+
+
+def _drop(request: web.Request, *, reset: bool) -> web.StreamResponse:
+    """End the connection; the response returned is never sent."""
+    transport = request.transport
+    if transport is not None and not transport.is_closing():
+        if reset:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        transport.abort()
+    return web.Response()
