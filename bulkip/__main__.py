@@ -1,0 +1,5 @@
+"""Run bulkip as `python -m bulkip`."""
+
+from bulkip.cli import main
+
+main()

@@ -1,0 +1,300 @@
+"""What does a reply mean? One pure function from a request and its reply to a verdict (api.md §4)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from math import isfinite
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from bulkip.actions.action import Action
+from bulkip.answers import (
+    AUTH,
+    FORBIDDEN,
+    NO_TRAFFIC,
+    NOT_FOUND,
+    REFUSED,
+    THROTTLED,
+    TROUBLED,
+    UNKNOWN,
+    Row,
+    match_text,
+)
+from bulkip.envelope import Envelope, UnreadableError, read_envelope
+from bulkip.model import Answer, ApiRequest, ErrorClass, Failure, FailureKind, Reply, Verdict, VerdictKind
+from bulkip.redact import Redactor
+
+LONGEST_WAIT_S = 30 * 86_400.0  # a Retry-After beyond this is no advice
+CODE_LIMIT = 64
+ORIGIN_LIMIT = 200
+MEDIA_TYPE_LIMIT = 60
+
+_BAD_TIMING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
+_LOST: Mapping[FailureKind, tuple[VerdictKind, ErrorClass]] = MappingProxyType(
+    {
+        FailureKind.DNS: (VerdictKind.TRANSIENT, ErrorClass.DNS),
+        FailureKind.CONNECT: (VerdictKind.TRANSIENT, ErrorClass.CONNECT),
+        FailureKind.TLS: (VerdictKind.TRANSIENT, ErrorClass.TLS),
+        FailureKind.CERTIFICATE: (VerdictKind.MISCONFIGURED, ErrorClass.TLS),
+        FailureKind.TIMEOUT: (VerdictKind.TRANSIENT, ErrorClass.TIMEOUT),
+        FailureKind.NETWORK: (VerdictKind.TRANSIENT, ErrorClass.NETWORK),
+        FailureKind.PROTOCOL: (VerdictKind.UNKNOWN, ErrorClass.PROTOCOL),
+    }
+)
+_BLOCKED = Row(8, VerdictKind.BLOCKED, ErrorClass.PERMISSION)
+_OTHER_4XX = replace(NOT_FOUND, error_class=ErrorClass.INVALID)
+_ROWS: Mapping[int, Row] = MappingProxyType(
+    {
+        HTTPStatus.UNAUTHORIZED: AUTH,
+        HTTPStatus.FORBIDDEN: FORBIDDEN,
+        HTTPStatus.NOT_FOUND: NOT_FOUND,
+        HTTPStatus.GONE: NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT: replace(TROUBLED, error_class=ErrorClass.TIMEOUT),
+        HTTPStatus.TOO_MANY_REQUESTS: THROTTLED,
+        HTTPStatus.NOT_IMPLEMENTED: replace(NOT_FOUND, error_class=ErrorClass.SERVER),
+    }
+)
+_PARSE_FAILURES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An answer with all that its verdict depends on."""
+
+    request: ApiRequest
+    action: Action
+    answer: Answer
+    redactor: Redactor
+    now: float
+    envelope: Envelope | None = None
+    flaw: str | None = None  # why there is no envelope
+    is_json: bool = True
+
+    @property
+    def readable(self) -> bool:
+        return self.envelope is not None and self.envelope.is_ours
+
+    @property
+    def believed(self) -> bool:
+        """Whether the envelope refuses, and nothing in it claims the opposite."""
+        found = self.envelope
+        return found is not None and found.claims_failure and not found.resembles_success
+
+    @property
+    def status_rules(self) -> bool:
+        """Whether the status of a write leaves open what happened, whatever the text says."""
+        throttled = self.answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        return self.request.writes and (throttled or _leaves_doubt(self.answer.status))
+
+
+def classify(request: ApiRequest, action: Action, reply: Reply, *, redactor: Redactor, now: float) -> Verdict:
+    """Return what a reply means, whatever it holds; `now` is Unix time, for a Retry-After date.
+
+    Success has to be proved, refusal has to be worded; all else is unknown. A
+    verdict is in doubt when the request writes and may have been executed.
+    """
+    if isinstance(reply, Failure):
+        return _lost(request, reply, redactor)
+    reading = _read(_Reading(request, action, reply, redactor, now))
+    if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        return _redirected(reading)
+    return _proved(reading) or _judged(reading)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that Retry-After asks for, or None when it says nothing usable.
+
+    A date counts from the answer's own Date where it has one, so that a wrong
+    clock on either side does no harm; `now` is Unix time. RFC 9110, 10.2.3.
+    """
+    text = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(text):
+        wait_s = float(text)
+    else:
+        until = _unix_time(text)
+        since = _unix_time(headers.get("date", "").strip())
+        wait_s = -1.0 if until is None else until - (now if since is None else since)
+    return wait_s if isfinite(wait_s) and 0 <= wait_s <= LONGEST_WAIT_S else None
+
+
+def _read(reading: _Reading) -> _Reading:
+    try:
+        envelope = read_envelope(reading.answer.body)
+    except UnreadableError as error:
+        return replace(reading, flaw=str(error), is_json=False)
+    return replace(reading, envelope=envelope, flaw=None if envelope else "no JSON object")
+
+
+def _lost(request: ApiRequest, failure: Failure, redactor: Redactor) -> Verdict:
+    kind, error_class = _LOST[failure.kind]
+    return Verdict(
+        kind=kind,
+        error_class=error_class,
+        message=redactor.clean(failure.message),
+        in_doubt=request.writes and failure.sent,
+    )
+
+
+def _redirected(reading: _Reading) -> Verdict:
+    origin = reading.redactor.clean(_origin(reading.answer.headers.get("location", "")), ORIGIN_LIMIT)
+    return Verdict(
+        kind=VerdictKind.PERMANENT,
+        error_class=ErrorClass.PROTOCOL,
+        message=f"redirected to {origin}, not followed",
+        http_status=reading.answer.status,
+    )
+
+
+def _origin(location: str) -> str:
+    """Return scheme, host and port of a URL: its path may hold anything."""
+    try:
+        parts = urlsplit(location.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "no valid URL"
+    if not host:
+        return "another path" if location.strip() else "nowhere"
+    host = f"[{host}]" if ":" in host else host
+    scheme = f"{parts.scheme}://" if parts.scheme else "//"
+    return f"{scheme}{host}" if port is None else f"{scheme}{host}:{port}"
+
+
+def _proved(reading: _Reading) -> Verdict | None:
+    """Return the verdict on an answer whose envelope claims success; None when it claims nothing such."""
+    found = reading.envelope
+    if found is None or found.claims_failure or reading.answer.status != HTTPStatus.OK:
+        return None
+    if found.repaired or not (found.claims_success or reading.action.name == "get_client_ip"):
+        return None
+    if found.pending:
+        return _unknown(reading, "accepted but not finished: the answer names a callback")
+    try:
+        value = reading.action.parse(found.fields)
+    except _PARSE_FAILURES as error:
+        detail = str(error) if isinstance(error, ValueError) else type(error).__name__
+        return _unknown(reading, f"not the documented answer of {reading.action.name}: {detail}")
+    return Verdict(
+        kind=VerdictKind.SUCCESS,
+        http_status=reading.answer.status,
+        value=reading.redactor.clean_value(value),
+        readable=True,
+    )
+
+
+def _judged(reading: _Reading) -> Verdict:
+    """Apply the fourteen rows of the table to an answer that is no success."""
+    if _is_contradictory(reading):
+        return _unknown(
+            reading, f"neither success nor refusal: HTTP {reading.answer.status}, {_signs(reading)}"
+        )
+    worded = _worded(reading) if reading.believed else None
+    if worded and worded[0].beats_status and not reading.status_rules:
+        return _verdict(reading, *worded)
+    by_status = _row_of_status(reading)
+    candidates = [by_status] if by_status else []
+    if worded and not worded[0].beats_status:
+        candidates.append(worded[0])
+    row = min(candidates, key=lambda row: row.number, default=REFUSED if reading.believed else UNKNOWN)
+    return _verdict(reading, row, worded[1] if worded else None)
+
+
+def _is_contradictory(reading: _Reading) -> bool:
+    """Say whether an envelope claims success while something else denies it.
+
+    Not where the status alone is a reason to come back later.
+    """
+    status = reading.answer.status
+    if status == HTTPStatus.TOO_MANY_REQUESTS or _leaves_doubt(status):
+        return False
+    return reading.envelope is not None and reading.envelope.resembles_success
+
+
+def _signs(reading: _Reading) -> str:
+    fields = reading.envelope.fields if reading.envelope else {}
+    return ", ".join(f"{name} {fields[name]!r}" for name in ("result", "code", "error") if name in fields)
+
+
+def _worded(reading: _Reading) -> tuple[Row, str] | None:
+    """Return the row that the server's words match; a write is never done for want of traffic."""
+    texts = reading.envelope.texts if reading.envelope else ()
+    found = match_text(texts, reading.request.form.values(), reading.redactor)
+    if found and found[0] is NO_TRAFFIC and reading.action.name != "get_traffic":
+        return None
+    return found
+
+
+def _row_of_status(reading: _Reading) -> Row | None:
+    status = reading.answer.status
+    if status == HTTPStatus.FORBIDDEN and not reading.is_json:
+        return _BLOCKED
+    if status in _ROWS:
+        return _ROWS[status]
+    if _leaves_doubt(status):
+        return TROUBLED
+    return _OTHER_4XX if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR else None
+
+
+def _leaves_doubt(status: int) -> bool:
+    """Say whether a call with this status may have been executed all the same."""
+    is_5xx = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return status in _BAD_TIMING or (is_5xx and status != HTTPStatus.NOT_IMPLEMENTED)
+
+
+def _unknown(reading: _Reading, message: str) -> Verdict:
+    return replace(_verdict(reading, UNKNOWN, None), message=reading.redactor.clean(message))
+
+
+def _verdict(reading: _Reading, row: Row, matched: str | None) -> Verdict:
+    status = reading.answer.status
+    doubtful = row.kind in {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN} or _leaves_doubt(status)
+    return Verdict(
+        kind=row.kind,
+        error_class=row.error_class,
+        error_code=_error_code(reading),
+        message=_message(reading, matched),
+        http_status=status,
+        value=reading.action.empty if row.kind is VerdictKind.EMPTY else None,
+        retry_after_s=retry_after(reading.answer.headers, reading.now),
+        in_doubt=reading.request.writes and doubtful,
+        readable=reading.readable,
+    )
+
+
+def _error_code(reading: _Reading) -> str | None:
+    code = _code_of(reading)
+    return reading.redactor.clean(code, CODE_LIMIT) if code else None
+
+
+def _code_of(reading: _Reading) -> str | None:
+    return reading.envelope.error_code if reading.envelope else None
+
+
+def _message(reading: _Reading, matched: str | None) -> str:
+    """Return the server's own words where it has any, else a sentence about the answer."""
+    texts = reading.envelope.texts if reading.envelope and reading.believed else ()
+    words = next((text for text in texts if text == matched != _code_of(reading)), "".join(texts[:1]))
+    if cleaned := reading.redactor.clean(words):
+        return cleaned
+    status = reading.answer.status
+    if reading.readable:
+        return f"HTTP {status} with an answer that says nothing more"
+    media_type = reading.answer.headers.get("content-type", "").partition(";")[0]
+    detail = ", ".join(filter(None, [media_type, reading.flaw]))
+    sentence = f"HTTP {status} without a readable answer"
+    return reading.redactor.clean(f"{sentence} ({detail})" if detail else sentence)
+
+
+def _unix_time(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,44 @@
+"""The command line: argv in, exit code out."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from bulkip.cli.commands import bulkip
+from bulkip.errors import AccessError, BulkipError, Halt, SafetyStop, UsageError
+
+EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
+    (UsageError, 2),
+    (SafetyStop, 5),
+    (Halt, 6),
+    (AccessError, 7),
+)
+INTERRUPTED = 130
+INTERNAL = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors are told in one line each, on stderr."""
+    try:
+        code = bulkip.main(arguments, prog_name="bulkip", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our stdout left; that is his right
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BulkipError as error:
+        click.echo(str(error), err=True)
+        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), INTERNAL)
+    return int(code or 0)

@@ -1,0 +1,66 @@
+"""Which commands there are; a command's module is imported when it is asked for."""
+
+import difflib
+import gettext
+from importlib import import_module
+from typing import Any
+
+import click
+
+from bulkip import __version__
+
+COMMANDS = {
+    "validate": "check job files without a network: every problem at once",
+    "targets": "print the addresses a job is for, and where they come from",
+    "run": "carry a job out: plan, ask, apply, report",
+    "report": "render a report of a run again",
+    "actions": "list the actions of the API, or explain one",
+    "simulate": "serve a simulated API on this machine",
+}
+EPILOG = """\b
+Examples:
+  bulkip validate jobs/ptr-migration.yaml
+  bulkip run jobs/ptr-migration.yaml --simulate --yes --rate 200/s
+  bulkip run jobs/ptr-migration.yaml --report csv=ptr.csv
+  bulkip report last -f jsonl
+\b
+Statuses: changed, unchanged, ok, match, mismatch, unverified, failed, unknown, conflict,
+skipped, not_run.
+\b
+Exit codes: 0 done, 2 invalid input (nothing was sent), 3 some items failed, 5 safety stop
+before the first write, 6 halted, 7 access refused, 9 a write's outcome is unknown, 130 Ctrl-C.
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported lazily, and that knows what a typing error meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Return the commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command by its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"bulkip.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section(gettext.gettext("Commands")):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find a command, or say which one was probably meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(COMMANDS)}"
+            ctx.fail(f"no such command `{args[0]}`; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="bulkip %(version)s")
+def bulkip() -> None:
+    """Bulk operations on a hosting provider's IP API: a job file in, one report row per item out."""

@@ -1,0 +1,36 @@
+"""`bulkip report`: what did a run leave?"""
+
+from pathlib import Path
+
+import click
+
+from bulkip.cli.options import REPORT, option, run_dir_option
+from bulkip.policy import ReportSpec
+from bulkip.reports import FORMATS
+from bulkip.reports.output import check_place, write_report
+from bulkip.run.runs import find_run
+from bulkip.store import RunReader
+
+EPILOG = """\b
+Examples:
+  bulkip report
+  bulkip report last -f jsonl
+  bulkip report 20260901T0315 -f csv=night.csv -f json=night.json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("run", default="last")
+@option(
+    "-f", "--format", "formats", type=REPORT, multiple=True, twin=False,
+    help="FORMAT or FORMAT=PATH, repeatable: text (default), jsonl, csv, json. Without PATH: stdout.",
+)  # fmt: skip
+@run_dir_option
+def report(run: str, formats: tuple[ReportSpec, ...], run_dir: Path) -> int:
+    """Render reports of a run from its run store; RUN is an id, a unique prefix, `last` or `last~1`."""
+    place = find_run(run_dir, run)
+    for spec in formats or (ReportSpec("text", "-"),):
+        check_place(spec.path)
+        with RunReader(place) as reader:
+            write_report(spec.path, FORMATS[spec.format](reader))
+    return 0

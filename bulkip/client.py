@@ -1,0 +1,149 @@
+"""How one call is made: place, write-ahead, pace, wire, verdict, and the books kept on it."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Protocol
+
+from anyio import CancelScope, current_time
+
+from bulkip.brake import Brake
+from bulkip.errors import StoreError
+from bulkip.gate import Gate
+from bulkip.model import ApiRequest, ErrorClass, Reply, Verdict, VerdictKind
+from bulkip.policy import Limits, RetryPolicy
+from bulkip.retry import backoff_s
+from bulkip.stops import Watch, watch
+from bulkip.store import Attempt, Outcome
+
+
+class Wire(Protocol):
+    """Whoever carries a request to the server and its reply back."""
+
+    async def send(self, request: ApiRequest) -> Reply:
+        """Return the answer, or where on the way it was lost."""
+        ...
+
+
+class Books(Protocol):
+    """Whoever writes down which calls were made."""
+
+    async def begin_attempt(self, attempt: Attempt, now: float) -> None:
+        """Commit a write before it is sent."""
+        ...
+
+    async def withdraw_attempt(self, attempt: Attempt) -> None:
+        """Take back a write that was not sent."""
+        ...
+
+    async def finish_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Write how a begun attempt ended."""
+        ...
+
+    async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Write a read after it ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a client needs to understand replies and to wait."""
+
+    verdict: Callable[[ApiRequest, Reply, float], Verdict]
+    limits: Limits
+    retry: RetryPolicy
+    rng: Random
+    wall: Callable[[], float]
+
+
+class Client:
+    """Makes every call of a run, so that one gate and one book see them all."""
+
+    def __init__(self, wire: Wire, gate: Gate, books: Books, brake: Brake, judge: Judge) -> None:
+        """Call through this wire, gate and book until the brake is pulled."""
+        self._wire = wire
+        self._gate = gate
+        self._books = books
+        self._brake = brake
+        self._judge = judge
+        self._watch = Watch()
+        self.last_success_at = float("-inf")
+
+    async def call(self, request: ApiRequest, attempt: Attempt) -> Verdict | None:
+        """Make one call and return its verdict; None when the run stopped before it was sent."""
+        async with AsyncExitStack() as stack:
+            if not await self._may_send(stack, request, attempt):
+                return None
+            sent_at, wall = current_time(), self._judge.wall()
+            reply = await self._wire.send(request)
+        verdict = self._capped(self._judge.verdict(request, reply, self._judge.wall()))
+        await self._write_down(request, attempt, verdict, wall)
+        self._draw_conclusions(attempt.item, verdict, sent_at)
+        return verdict
+
+    async def _may_send(self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt) -> bool:
+        """Wait for a place, for the write-ahead and for the pace, in this order.
+
+        The pace comes last, so that neither a slow disk nor a full house
+        bunches calls that the limiter had spaced.
+        """
+        with self._brake.waiting() as scope:
+            await stack.enter_async_context(self._gate.place())
+            await self._gate.cooled_down()
+            if request.writes:
+                await self._begin(attempt)
+            else:
+                await self._gate.turn()
+        return not scope.cancelled_caught
+
+    async def _begin(self, attempt: Attempt) -> None:
+        try:
+            await self._books.begin_attempt(attempt, self._judge.wall())
+            await self._gate.turn()
+        except BaseException:
+            await self._withdraw(attempt)
+            raise
+
+    async def _withdraw(self, attempt: Attempt) -> None:
+        """Take the attempt back: it was not sent, whatever the reason; cancellation may not hinder that."""
+        with CancelScope(shield=True), suppress(StoreError):
+            await self._books.withdraw_attempt(attempt)
+
+    def _capped(self, verdict: Verdict) -> Verdict:
+        """End the tries of an item whose server asks for more patience than the job has."""
+        asked = verdict.retry_after_s
+        if asked is None or asked <= self._judge.limits.max_retry_after_s:
+            return verdict
+        if verdict.kind is not VerdictKind.THROTTLE or verdict.in_doubt:
+            return replace(verdict, retry_after_s=None)
+        text = f"the server asks to wait {asked:.0f} s, more than `max_retry_after`: {verdict.message}"
+        return replace(verdict, kind=VerdictKind.PERMANENT, retry_after_s=None, message=text)
+
+    async def _write_down(self, request: ApiRequest, attempt: Attempt, verdict: Verdict, wall: float) -> None:
+        outcome = Outcome(
+            sent_at=wall,
+            finished_at=self._judge.wall(),
+            outcome=verdict.kind,
+            error_class=verdict.error_class,
+            http_status=verdict.http_status,
+            message=verdict.message,
+            in_doubt=verdict.in_doubt,
+        )
+        write = self._books.finish_attempt if request.writes else self._books.record_attempt
+        await write(attempt, outcome)
+
+    def _draw_conclusions(self, item: int, verdict: Verdict, sent_at: float) -> None:
+        """Let one answer pause or stop everyone."""
+        self._watch, stop = watch(self._watch, item, verdict)
+        if stop is not None:
+            self._brake.pull(stop)
+        if verdict.error_class is ErrorClass.THROTTLED or verdict.kind is VerdictKind.BLOCKED:
+            strikes = self._gate.strikes(sent_at)
+            named = verdict.retry_after_s
+            wait_s = backoff_s(self._judge.retry, strikes, self._judge.rng) if named is None else named
+            self._gate.pause(wait_s, "Retry-After" if named is not None else "throttled")
+        else:
+            self._gate.passed()
+        if verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
+            self.last_success_at = max(self.last_success_at, sent_at)

@@ -1,0 +1,206 @@
+"""What did the server say: is a body an envelope of this API, and does it claim success or failure?"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, TypeAlias
+
+from bulkip.model import JsonValue
+
+DEEPEST = 64
+LONGEST_NUMBER = 300  # digits; beyond this no float holds it
+_BAD_ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))|\\')
+_NUMERIC = re.compile(r"[+-]?\d{1,300}(?:\.\d{1,300})?", re.ASCII)
+_SUCCESSES = ("OK", "success")
+_TEXT_KEYS = ("message", "error", "description")
+_MOST_TEXTS = 8
+_BRACKETS = re.compile(r"[\[{]")
+_Pairs: TypeAlias = list[tuple[str, Any]]
+
+
+class UnreadableError(ValueError):
+    """Raised when a body is not strict JSON; the text says why in our own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A JSON object from the server.
+
+    `repaired` says that its escapes had to be mended, so that it may be
+    believed when it refuses, but not when it claims success.
+    """
+
+    fields: Mapping[str, JsonValue]
+    repaired: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it has any of the fields by which this API says how a call went."""
+        return any(name in self.fields for name in ("result", "code", "error"))
+
+    @property
+    def claims_success(self) -> bool:
+        """Whether `result` is exactly OK or success."""
+        return self.fields.get("result") in _SUCCESSES
+
+    @property
+    def resembles_success(self) -> bool:
+        """Whether `result` says OK in any spelling."""
+        return _is_fine_word(self.fields.get("result"))
+
+    @property
+    def claims_failure(self) -> bool:
+        """Whether `result`, `code` or `error` says that the call failed."""
+        return (
+            _is_failing_result(self.fields.get("result"))
+            or _is_failing_code(self.fields.get("code"))
+            or _is_error(self.fields.get("error"))
+        )
+
+    @property
+    def error_code(self) -> str | None:
+        """The server's own code as it wrote it, if it gave one."""
+        if _is_failing_code(self.fields.get("code")):
+            return str(self.fields["code"])
+        return str(self.fields["result"]) if _is_failing_result(self.fields.get("result")) else None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that explains a failure, prose first, then the words among the codes."""
+        words = [_word(self.fields.get(name)) for name in ("code", "result")]
+        prose = [text for name in _TEXT_KEYS for text in _prose(self.fields.get(name))]
+        return tuple(prose[:_MOST_TEXTS] + [word for word in words if word])
+
+    @property
+    def pending(self) -> bool:
+        """Whether the call was accepted, but goes on in the background."""
+        callback = self.fields.get("callback")
+        return isinstance(callback, str) and bool(callback.strip())
+
+
+def read_envelope(body: bytes) -> Envelope | None:
+    """Return the JSON object of a body; None when it is JSON, but no object.
+
+    Raises `UnreadableError` for whatever strict readers would not agree on:
+    bytes that are not UTF-8, keys that come twice, NaN, infinities, endless
+    numbers, depth beyond reason.
+    """
+    text = _decoded(body)
+    try:
+        found, repaired = _read(text), False
+    except json.JSONDecodeError as error:
+        # the vendor's own page shows a message with `\(`, which is not JSON
+        if not error.msg.startswith("Invalid \\"):
+            raise UnreadableError("not JSON") from None
+        found, repaired = _read_repaired(text), True
+    if _BRACKETS.search(text, 1) and _is_deeper(found, DEEPEST):
+        raise UnreadableError("JSON nested too deep")
+    return Envelope(found, repaired) if isinstance(found, dict) else None
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnreadableError("not UTF-8") from None
+
+
+def _read(text: str) -> JsonValue:
+    try:
+        found: JsonValue = _STRICT.decode(text)
+    except RecursionError:
+        raise UnreadableError("JSON nested too deep") from None
+    return found
+
+
+def _read_repaired(text: str) -> JsonValue:
+    try:
+        return _read(_BAD_ESCAPE.sub(lambda found: found[1] or "\\\\", text))
+    except json.JSONDecodeError:
+        raise UnreadableError("not JSON") from None
+
+
+def _unique(pairs: _Pairs) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise UnreadableError("JSON with a key twice")
+    return fields
+
+
+def _refuse_constant(_name: str) -> JsonValue:
+    raise UnreadableError("JSON with NaN or Infinity")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise UnreadableError("JSON with an endless number")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if len(digits) > LONGEST_NUMBER or not isfinite(number := float(digits)):
+        raise UnreadableError("JSON with an endless number")
+    return number
+
+
+_STRICT = json.JSONDecoder(  # built once: json.loads would build one for every answer
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_finite
+)
+
+
+def _is_deeper(value: JsonValue, limit: int) -> bool:
+    """Walk level by level, because a hostile depth must not reach Python's stack."""
+    level = [value]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: JsonValue) -> Iterator[JsonValue]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        yield from (child for child in value if isinstance(child, list | dict))
+
+
+def _is_fine_word(value: JsonValue) -> bool:
+    return isinstance(value, str) and value.strip().casefold() in {"ok", "success"}
+
+
+def _word(value: JsonValue) -> str | None:
+    """Return a text that is neither blank, a number, nor a way to say OK."""
+    if not isinstance(value, str) or not value.strip() or _is_fine_word(value):
+        return None
+    return None if _NUMERIC.fullmatch(value.strip()) else value
+
+
+def _number(value: JsonValue) -> float | None:
+    if isinstance(value, str) and _NUMERIC.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _is_failing_result(value: JsonValue) -> bool:
+    number = _number(value)
+    return number < 0 if number is not None else _word(value) is not None
+
+
+def _is_failing_code(value: JsonValue) -> bool:
+    number = _number(value)
+    return number != 0 if number is not None else _word(value) is not None
+
+
+def _is_error(value: JsonValue) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else bool(value)
+
+
+def _prose(value: JsonValue) -> Iterator[str]:
+    """Yield the texts of a field, also of one that holds a list or an object of texts."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    yield from (text for text in children if isinstance(text, str) and text.strip())

@@ -1,0 +1,63 @@
+"""Where fresh turns come from: the run store, a page at a time, so that memory does not grow with the job."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from anyio import to_thread
+
+from bulkip.scheduler import Turn
+from bulkip.store import PlannedItem, RunReader
+
+PAGE = 500
+
+Enter = Callable[[tuple[PlannedItem, ...]], Awaitable[Turn | None]]
+
+
+class ReadingFeed:
+    """Gives every write whose value before is still to be read."""
+
+    def __init__(self, reader: RunReader, enter: Callable[[PlannedItem], Turn]) -> None:
+        """Page through the store; `enter` makes the turn of an item."""
+        self._reader = reader
+        self._enter = enter
+        self._page: deque[PlannedItem] = deque()
+        self._after = 0
+
+    async def next(self) -> Turn | None:
+        """Return a turn that reads one value, or None when all are read."""
+        if self._page or await self._turn_page():
+            return self._enter(self._page.popleft())
+        return None
+
+    async def _turn_page(self) -> bool:
+        page = await to_thread.run_sync(self._reader.to_read, self._after, PAGE)
+        if page:
+            self._after = page[-1].item.number
+        self._page.extend(page)
+        return bool(page)
+
+
+class ApplyingFeed:
+    """Gives the items of one address after the other."""
+
+    def __init__(self, reader: RunReader, enter: Enter) -> None:
+        """Page through the store; `enter` finds the first item of a chain that is still to do."""
+        self._reader = reader
+        self._enter = enter
+        self._page: deque[tuple[PlannedItem, ...]] = deque()
+        self._after = 0
+
+    async def next(self) -> Turn | None:
+        """Return the turn of the next address with work left, or None when there is none."""
+        while self._page or await self._turn_page():
+            turn = await self._enter(self._page.popleft())
+            if turn is not None:
+                return turn
+        return None
+
+    async def _turn_page(self) -> bool:
+        page = await to_thread.run_sync(self._reader.to_apply, self._after, PAGE)
+        if page:
+            self._after = page[-1][0].item.chain
+        self._page.extend(page)
+        return bool(page)

@@ -1,0 +1,70 @@
+"""Which call may go now: in-flight places, the shared cool-down and the pace, for every call alike."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from anyio import Semaphore, current_time, sleep_until
+
+from bulkip.events import Waiting
+
+
+class Limiter(Protocol):
+    """Whoever paces the calls of one account."""
+
+    async def acquire(self) -> None:
+        """Wait until one more call may go out."""
+        ...
+
+    def hold_until(self, time: float) -> None:
+        """Let nothing out before this time of the loop's clock."""
+        ...
+
+
+class Gate:
+    """Owns the in-flight places and the cool-down that all calls share."""
+
+    def __init__(self, limiter: Limiter, places: int, tell: Callable[[Waiting], None]) -> None:
+        """Let at most `places` calls be in flight, paced by the limiter."""
+        self._limiter = limiter
+        self._places = Semaphore(places)
+        self._tell = tell
+        self._paused_until = 0.0
+        self._pauses = 0
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold an in-flight place."""
+        async with self._places:
+            yield
+
+    async def cooled_down(self) -> None:
+        """Wait until no cool-down is on."""
+        while self._paused_until > current_time():
+            await sleep_until(self._paused_until)
+
+    async def turn(self) -> None:
+        """Wait for the moment to send; the holder of a place calls this just before."""
+        await self._limiter.acquire()
+
+    def pause(self, seconds: float, reason: str) -> None:
+        """Let nothing out for so long; a pause that ends sooner than the present one adds nothing."""
+        until = current_time() + seconds
+        if until > self._paused_until:
+            self._paused_until = until
+            self._limiter.hold_until(until)
+            self._tell(Waiting(reason, seconds))
+
+    def strikes(self, sent_at: float) -> int:
+        """Return how many cool-downs in a row this throttled answer makes; `sent_at` is loop time.
+
+        An answer to a call that was sent before the present cool-down began
+        belongs to it and adds none.
+        """
+        if sent_at >= self._paused_until:
+            self._pauses += 1
+        return max(1, self._pauses)
+
+    def passed(self) -> None:
+        """Note a call that was not throttled."""
+        self._pauses = 0

@@ -1,0 +1,110 @@
+"""How calls are paced: one pacer takes small slots of tokens from a leaky bucket and hands them out in order.
+
+A bucket of one token is exact, but its timers wake too coarsely and every
+waiter costs a timer; so one pacer asks the bucket for a slot's worth at once.
+Over any stretch of T seconds a leaky bucket lets out at most its size plus T
+times its rate. Size and `headroom` are chosen so that the *server's* count in
+any window stays within the limit, although calls arrive with jitter.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from math import floor
+
+from aiolimiter import AsyncLimiter
+from anyio import Event, current_time, sleep_until
+
+from bulkip.model import Rate
+
+SLOT_S = 0.010
+CATCH_UP_S = 0.005
+"""What a late timer may make up for; what a stalled loop could not use beyond this is dropped."""
+
+
+class SlidingWindow:
+    """Count what went out within the last period, and say when the next call may go."""
+
+    def __init__(self, rate: Rate, headroom: float, ages_s: Sequence[float], now: float) -> None:
+        """Begin with calls that were sent `ages_s` seconds ago, by this or an earlier start."""
+        self._calls = rate.calls
+        self._period_s = rate.period_s / (1 - headroom)
+        recent = sorted(now - age for age in ages_s if age < self._period_s)
+        self._sent = deque(recent[-rate.calls :])
+
+    def open_at(self) -> float:
+        """Return the time from which one more call is allowed."""
+        return self._sent[0] + self._period_s if len(self._sent) >= self._calls else 0.0
+
+    def room(self, now: float) -> int:
+        """Return how many calls may go now."""
+        while self._sent and self._sent[0] <= now - self._period_s:
+            self._sent.popleft()
+        return self._calls - len(self._sent)
+
+    def note(self, calls: int, now: float) -> None:
+        """Count calls that go out now."""
+        self._sent.extend([now] * calls)
+
+
+class Pacer:
+    """Hands out permissions to send, in the order of asking, within every rate at once.
+
+    The fastest rate sets the pace, without bursts; every rate bounds its own
+    sliding window. `run` must be running in a task group.
+    """
+
+    def __init__(self, rates: Sequence[Rate], headroom: float, ages_s: Sequence[float] = ()) -> None:
+        """Pace for these rates; `ages_s` tells how long ago recent calls were sent."""
+        pace = max(rate.per_s for rate in rates) * (1 - headroom)
+        self._slot = max(1, floor(pace * SLOT_S))
+        size = self._slot + pace * CATCH_UP_S
+        self._bucket = AsyncLimiter(size, size / pace)
+        now = current_time()
+        self._windows = [SlidingWindow(rate, headroom, ages_s, now) for rate in rates]
+        self._waiting: deque[Event] = deque()
+        self._asked = Event()
+        self._held_until = 0.0
+
+    async def acquire(self) -> None:
+        """Wait until one more call may go out."""
+        permission = Event()
+        self._waiting.append(permission)
+        self._asked.set()
+        try:
+            await permission.wait()
+        except BaseException:
+            if permission in self._waiting:
+                self._waiting.remove(permission)
+            raise
+
+    def hold_until(self, time: float) -> None:
+        """Hand out nothing before this time of the loop's clock."""
+        self._held_until = max(self._held_until, time)
+
+    async def run(self) -> None:
+        """Hand out permissions until cancelled."""
+        while True:
+            if not self._waiting:
+                self._asked = Event()
+                await self._asked.wait()
+            await self._until_open()
+            if wanted := min(self._slot, len(self._waiting)):
+                await self._bucket.acquire(wanted)
+                await self._until_open()
+                self._hand_out(wanted)
+
+    async def _until_open(self) -> None:
+        while (opens := self._opens_at()) > current_time():
+            await sleep_until(opens)
+
+    def _opens_at(self) -> float:
+        return max(self._held_until, *(window.open_at() for window in self._windows))
+
+    def _hand_out(self, wanted: int) -> None:
+        now = current_time()
+        room = min(window.room(now) for window in self._windows)
+        count = max(0, min(wanted, len(self._waiting), room))
+        for window in self._windows:
+            window.note(count, now)
+        for _ in range(count):
+            self._waiting.popleft().set()

@@ -1,0 +1,50 @@
+"""The report for spreadsheets: the row fields as CSV (RFC 4180), with formulas defused."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+
+from bulkip.model import JsonValue
+from bulkip.reports.rows import FIELDS, Row, report_rows
+from bulkip.store import RunReader
+
+FORMULA = re.compile(r"[=+\-@\t\r]")
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+FROM_OUTSIDE = frozenset({"error_code", "message", "before", "after", "note"})
+
+
+def defused(text: str) -> str:
+    """Return a text that a spreadsheet shows instead of calculating (OWASP, CSV injection)."""
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
+def csv_lines(reader: RunReader) -> Iterator[str]:
+    """Yield a header line and one line per row; lists and objects stand as JSON text."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for row in report_rows(reader):
+        yield _taken(buffer)
+        writer.writerow(_cells(row))
+    yield _taken(buffer)
+
+
+def _cells(row: Row) -> list[str]:
+    return [_cell(name, row[name]) for name in FIELDS]
+
+
+def _cell(name: str, value: JsonValue) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return defused(value) if name in FROM_OUTSIDE else value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

@@ -1,0 +1,76 @@
+"""What a report says about one item: the row fields of design.md §4."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from bulkip.model import JsonValue, Status
+from bulkip.store import RunReader, StoredRow
+
+FIELDS = (
+    "key", "action", "ip", "params", "source", "status", "error_class", "error_code", "message",
+    "http_status", "attempts", "before", "after", "data", "empty", "note", "verified", "started_at",
+    "finished_at", "duration_ms",
+)  # fmt: skip
+
+Row = dict[str, JsonValue]
+LEFT = frozenset({Status.NOT_RUN, Status.UNKNOWN})
+
+
+def report_rows(reader: RunReader) -> Iterator[Row]:
+    """Yield one row per item of the run, in plan order, with every field."""
+    start = reader.last_start()
+    for row in reader.rows():
+        yield _row(row, start)
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return Unix seconds as UTC ISO 8601 with milliseconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
+    settled = row["settled_at"] is not None
+    started_at = row["started_at"] or row["settled_at"]
+    finished_at = row["settled_at"] or row["answered_at"]
+    timed = started_at is not None and finished_at is not None
+    return {
+        "key": row["key"],
+        "action": row["action"],
+        "ip": row["ip"],
+        "params": json.loads(row["form"]),
+        "source": row["source"],
+        "status": row["status"],
+        **_reason(row, start, settled=settled),
+        "http_status": row["http_status"],
+        "attempts": row["attempts"],
+        "before": _names(row["before_names"]),
+        "after": _names(row["names"]),
+        "data": None if row["value"] is None else json.loads(row["value"]),
+        "empty": bool(row["empty"]),
+        "note": row["note"],
+        "verified": None,
+        "started_at": iso(started_at),
+        "finished_at": iso(finished_at),
+        "duration_ms": round((finished_at - started_at) * 1000) if timed else None,
+    }
+
+
+def _reason(row: StoredRow, start: Mapping[str, float | int | str | None], *, settled: bool) -> Row:
+    """Return why an item ended as it did; one that has no result was left behind by its run."""
+    if settled:
+        return {name: row[name] for name in ("error_class", "error_code", "message")}
+    reason = start.get("reason") or "the run has not ended"
+    if row["status"] == Status.UNKNOWN:
+        reason = f"a write was sent and its outcome is not known yet: {reason}"
+    return {"error_class": start.get("error_class"), "error_code": None, "message": reason}
+
+
+def _names(text: str | None) -> JsonValue:
+    """Return PTR names as a report shows them: null, one name, or a list."""
+    names: list[JsonValue] = json.loads(text) if text else []
+    if len(names) > 1:
+        return names
+    return names[0] if names else None

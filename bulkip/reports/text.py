@@ -1,0 +1,64 @@
+"""The report for eyes: one aligned line per item, then the counts."""
+
+from collections.abc import Iterator
+
+from bulkip.model import JsonValue
+from bulkip.reports.rows import Row, report_rows
+from bulkip.reports.summary import summary
+from bulkip.store import RunReader
+
+
+def text_lines(reader: RunReader) -> Iterator[str]:
+    """Yield a line per item with what happened to it, and a last line with the counts."""
+    for row in report_rows(reader):
+        yield f"{row['status']:<10} {row['action']:<13} {row['ip'] or '-':<15} {_told(row)}".rstrip() + "\n"
+    yield f"{counted(summary(reader))}\n"
+
+
+def counted(told: dict[str, JsonValue]) -> str:
+    """Return the counts of a summary as one sentence: `500 items: 497 changed, 3 failed`."""
+    by_status = told["by_status"]
+    statuses = by_status.items() if isinstance(by_status, dict) else ()
+    parts = [f"{count:,} {status}" for status, count in statuses]
+    mark = "SIMULATED: " if told["simulated"] else ""
+    noun = "item" if told["total"] == 1 else "items"
+    return f"{mark}{told['total']:,} {noun}: {', '.join(parts) or 'nothing to do'}"
+
+
+def _told(row: Row) -> str:
+    parts = [_movement(row), _answer(row), _trouble(row), f"({row['note']})" if row["note"] else ""]
+    return "  ".join(part for part in parts if part)
+
+
+def _movement(row: Row) -> str:
+    if row["before"] is None and row["after"] is None:
+        return ""
+    if row["before"] == row["after"]:
+        return _names(row["after"])
+    return f"{_names(row['before'])} -> {_names(row['after'])}" if row["after"] else _names(row["before"])
+
+
+def _names(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(name) for name in value)
+    return str(value) if value else "(no PTR)"
+
+
+def _answer(row: Row) -> str:
+    match row["data"]:
+        case {"traffic": [{"in": inbound, "out": outbound}]} | {"in": inbound, "out": outbound}:
+            return "" if inbound is None else f"in={inbound} GB out={outbound} GB"
+        case {"traffic": list(points)}:
+            return f"{len(points)} points"
+        case {"ips": list(ips)}:
+            return f"{len(ips)} free"
+        case dict(fields):
+            return " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+        case _:
+            return ""
+
+
+def _trouble(row: Row) -> str:
+    if not row["error_class"]:
+        return str(row["message"] or "")
+    return f"{row['error_class']}: {row['message']}"

@@ -1,0 +1,106 @@
+"""What a run comes to: its exit code, its reports, and what stands in the store about its end."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkip.errors import StoreError, leading_error
+from bulkip.events import Event, Waiting
+from bulkip.exitcode import Ending, exit_code
+from bulkip.model import Counts
+from bulkip.policy import ReportSpec
+from bulkip.reports import FORMATS
+from bulkip.reports.output import write_report
+from bulkip.run.planning import Prepared
+from bulkip.stops import Stop, StopKind
+from bulkip.store import RunReader, open_writer
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a run ended.
+
+    `safety` is what a limit said before the first write, `problems` what could
+    not be written at the end.
+    """
+
+    prepared: Prepared
+    counts: Counts
+    exit_code: int
+    stop: Stop | None
+    safety: str | None
+    reports: tuple[ReportSpec, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Waits:
+    """Sums up for how long everyone paused, by reason."""
+
+    by_reason: dict[str, tuple[int, float]]
+
+    def notice(self, event: Event) -> None:
+        """Add a pause to the sum."""
+        if isinstance(event, Waiting):
+            times, seconds = self.by_reason.get(event.reason, (0, 0.0))
+            self.by_reason[event.reason] = (times + 1, seconds + event.seconds)
+
+    def rows(self) -> list[dict[str, str | int | float]]:
+        """Return one row per reason: reason, times, seconds."""
+        return [
+            {"reason": reason, "times": times, "seconds": round(seconds, 3)}
+            for reason, (times, seconds) in self.by_reason.items()
+        ]
+
+
+def code_of(counts: Counts, stop: Stop | None, *, safety: bool = False, internal: bool = False) -> int:
+    """Return the exit code of a run with these counts that stopped so."""
+    return exit_code(
+        Ending(
+            counts=counts,
+            internal=internal,
+            signal=stop.signal if stop else None,
+            access=bool(stop and stop.kind is StopKind.ACCESS),
+            halted=bool(stop and stop.kind is StopKind.HALT),
+            safety=safety,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """What the store keeps about the end of an execution; `why` is reason and error class of a stop."""
+
+    start: int | None
+    exit_code: int
+    why: tuple[str, str] | None
+
+
+async def close_books(run_dir: Path, word: LastWord, waits: Waits) -> None:
+    """Write into the store how this execution of the run ended; raises StoreError."""
+    try:
+        async with open_writer(run_dir) as writer:
+            number = await writer.begin_start(time.time()) if word.start is None else word.start
+            await writer.remember("waits", waits.rows())
+            await writer.end_start(number, time.time(), word.exit_code, word.why)
+    except BaseExceptionGroup as raised:
+        raise leading_error(raised) from raised
+
+
+def count(run_dir: Path) -> Counts:
+    """Count the items of a run by status."""
+    with RunReader(run_dir) as reader:
+        return reader.counts()
+
+
+def write_reports(run_dir: Path, reports: Iterable[ReportSpec]) -> list[str]:
+    """Render reports from the store; return what could not be written, one sentence each."""
+    problems = []
+    for report in reports:
+        try:
+            with RunReader(run_dir) as reader:
+                write_report(report.path, FORMATS[report.format](reader))
+        except StoreError as error:
+            problems.append(str(error))
+    return problems

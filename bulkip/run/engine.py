@@ -1,0 +1,112 @@
+"""How the parts of the engine are put together for one stage of a run."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+from anyio import create_task_group, to_thread
+
+from bulkip.access import Access
+from bulkip.actions import ACTIONS
+from bulkip.brake import Brake
+from bulkip.classify import classify
+from bulkip.client import Client, Judge
+from bulkip.events import Event, Stopping
+from bulkip.gate import Gate
+from bulkip.limiter import Pacer
+from bulkip.model import ApiRequest, Reply, Verdict
+from bulkip.redact import Redactor
+from bulkip.run.planning import Prepared
+from bulkip.store import RunReader, RunWriter, open_writer
+from bulkip.transport import Transport
+from bulkip.worker import Worker, WorkRules
+
+Tell = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the calls go and with which token; the token shows nowhere."""
+
+    url: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts of a stage that its rooms need; `start` numbers this execution of the run."""
+
+    worker: Worker
+    writer: RunWriter
+    reader: RunReader
+    brake: Brake
+    start: int
+    workers: int
+
+
+@asynccontextmanager
+async def open_engine(
+    prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell
+) -> AsyncIterator[Engine]:
+    """Open store and connection, and pace the calls until the block ends.
+
+    `start` continues an execution of the run; None begins one.
+    """
+    brake = Brake(lambda stop: tell(Stopping(stop.reason)))
+    async with open_writer(prepared.run_dir) as writer:
+        number = await writer.begin_start(time.time()) if start is None else start
+        with RunReader(prepared.run_dir) as reader:
+            async with _transport(prepared, endpoint) as wire, create_task_group() as pacing:
+                pacer = await _pacer(prepared, reader)
+                pacing.start_soon(pacer.run)
+                gate = Gate(pacer, prepared.job.limits.concurrency, tell)
+                client = Client(wire, gate, writer, brake, _judge(prepared, endpoint))
+                probes = await to_thread.run_sync(reader.last_number, 0)
+                access = Access(client, brake, number, probes + 1)
+                worker = Worker(client, access, writer, brake, _rules(prepared, number))
+                worker.tell = tell
+                yield Engine(worker, writer, reader, brake, number, prepared.job.limits.concurrency)
+                pacing.cancel_scope.cancel()
+
+
+def _transport(prepared: Prepared, endpoint: Endpoint) -> Transport:
+    job = prepared.job
+    return Transport(
+        endpoint.url, token=endpoint.token, timeouts=job.timeouts, connections=job.limits.concurrency
+    )
+
+
+async def _pacer(prepared: Prepared, reader: RunReader) -> Pacer:
+    """Return a pacer that knows what this run sent within its longest window."""
+    limits = prepared.job.limits
+    longest_s = max(rate.period_s for rate in limits.rate) * 2
+    now = time.time()
+    sent = await to_thread.run_sync(reader.sent_since, now - longest_s)
+    return Pacer(limits.rate, limits.headroom, [max(0.0, now - at) for at in sent])
+
+
+def _judge(prepared: Prepared, endpoint: Endpoint) -> Judge:
+    redactor = Redactor((endpoint.token,))
+
+    def verdict(request: ApiRequest, reply: Reply, now: float) -> Verdict:
+        return classify(request, ACTIONS[request.action], reply, redactor=redactor, now=now)
+
+    job = prepared.job
+    return Judge(verdict, job.limits, job.retry, Random(), time.time)  # noqa: S311 -- jitter, not a secret
+
+
+def _rules(prepared: Prepared, start: int) -> WorkRules:
+    job = prepared.job
+    return WorkRules(
+        retry=job.retry,
+        settle_s=job.verify.settle_s,
+        read_again_after_s=job.safety.read_again_after_s,
+        start=start,
+        rng=Random(),  # noqa: S311 -- jitter, not a secret
+        wall=time.time,
+    )

@@ -1,0 +1,149 @@
+"""A run from the job file to the exit code: freeze, read, ask, apply, report."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import anyio
+
+from bulkip.errors import SafetyStop, StoreError
+from bulkip.events import Event
+from bulkip.model import Counts, ErrorClass
+from bulkip.policy import ReportSpec
+from bulkip.reports.output import check_place
+from bulkip.run.ending import Conclusion, LastWord, Waits, close_books, code_of, count, write_reports
+from bulkip.run.endpoints import endpoint_of
+from bulkip.run.engine import Endpoint
+from bulkip.run.options import RunOptions
+from bulkip.run.planning import Prepared, now_utc, prepare
+from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage
+from bulkip.safety import objections
+from bulkip.settings import LoadedJob
+from bulkip.stops import Stop, StopKind
+from bulkip.store import RunReader
+
+
+class Desk(Protocol):
+    """Whoever the run talks to."""
+
+    def notice(self, event: Event) -> None:
+        """Take note of what happens; must return at once."""
+        ...
+
+    def planned(self, prepared: Prepared) -> None:
+        """Show what was planned, before anything is sent."""
+        ...
+
+    def agree(self, writes: int, url: str) -> None:
+        """Raise SafetyStop unless the user wants these writes; called once, before the first of them."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show a warning."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a run needs from its beginning to its end."""
+
+    options: RunOptions
+    desk: Desk
+    reports: tuple[ReportSpec, ...]
+    waits: Waits
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on to all who watch."""
+        self.waits.notice(event)
+        self.desk.notice(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a run came: what stopped it, what a safety limit said, and whether a bug ended it."""
+
+    end: StageEnd
+    safety: str | None = None
+    internal: bool = False
+
+
+def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
+    """Run a job to its end and write its reports.
+
+    Raises UsageError, before anything is sent, when an input is wrong; a bug is
+    raised after the books are closed and the reports written.
+    """
+    if loaded.job is None:
+        prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
+        raise AssertionError("a job without problems is a job")
+    way = Way(options, desk, options.reports_of(loaded.job), Waits({}))
+    for report in way.reports:
+        check_place(report.path)
+    open_endpoint = endpoint_of(loaded.job, options, desk.warn)
+    prepared = prepare(loaded, options, now_utc())
+    desk.planned(prepared)
+    try:
+        with open_endpoint(prepared) as endpoint:
+            reached = _stages(prepared, endpoint, way)
+    except Exception:  # a bug: the report is still written (design.md §2, exit code 1)
+        _conclude(prepared, Reached(StageEnd(None, None), internal=True), way)
+        raise
+    return _conclude(prepared, reached, way)
+
+
+def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
+    """Read, ask and apply, as far as it goes."""
+    end = StageEnd(None, None)
+    with RunReader(prepared.run_dir) as reader:
+        reads, left = reader.reads_left(), reader.items_left()
+    if reads:
+        end = _run(Stage.READING, prepared, endpoint, end, way)
+    if end.stop is not None or not left:
+        return Reached(end)
+    try:
+        _ask(prepared, endpoint, way.desk)
+    except SafetyStop as stop:
+        return Reached(end, safety=str(stop))
+    except KeyboardInterrupt:
+        return Reached(replace(end, stop=Stop(StopKind.SIGNAL, "stopped by SIGINT", ErrorClass.CANCELLED, 2)))
+    return Reached(_run(Stage.APPLYING, prepared, endpoint, end, way))
+
+
+def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
+    rules = StageRules(grace_s=way.options.grace_s, signals=True, tell=way.tell)
+    work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
+    return anyio.run(work, backend_options={"use_uvloop": True})
+
+
+def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
+    """Raise SafetyStop unless limits and user agree to the writes that are left."""
+    with RunReader(prepared.run_dir) as reader:
+        writes, changes = reader.writes_left(), reader.planned_changes()
+    against = objections(changes, prepared.job.safety)
+    if against:
+        raise SafetyStop("\n".join(against))
+    if writes:
+        desk.agree(writes, endpoint.url)
+
+
+def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
+    """Close the books and write the reports; what fails here is told, and halts what had not stopped."""
+    problems: list[str] = []
+    counts, stop, safety = Counts(), reached.end.stop, reached.safety
+    try:
+        counts = count(prepared.run_dir)
+        anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits)
+    except StoreError as error:
+        problems.append(str(error))
+    problems += write_reports(prepared.run_dir, way.reports)
+    if problems and stop is None:
+        stop = Stop(StopKind.HALT, problems[0], ErrorClass.INTERNAL)
+    code = code_of(counts, stop, safety=safety is not None, internal=reached.internal)
+    return Conclusion(prepared, counts, code, stop, safety, way.reports, tuple(problems))
+
+
+def _last_word(reached: Reached, counts: Counts) -> LastWord:
+    end, safety = reached.end, reached.safety
+    code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal)
+    why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
+    return LastWord(end.start, code, (safety, ErrorClass.CANCELLED.value) if safety else why)

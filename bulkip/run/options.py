@@ -1,0 +1,54 @@
+"""What the caller of a run decides, beside what the job file says."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bulkip.errors import UsageError
+from bulkip.model import Rate
+from bulkip.policy import ReportSpec, Share
+from bulkip.reports.output import STDOUT
+from bulkip.settings import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Settings of the job file that the caller sets otherwise; times are in seconds."""
+
+    rate: tuple[Rate, ...] | None = None
+    concurrency: int | None = None
+    retries: int | None = None
+    max_retry_after_s: float | None = None
+    connect_s: float | None = None
+    attempt_s: float | None = None
+    max_changes: Share | None = None
+    max_clears: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a job is to be run; None leaves a setting to the job file.
+
+    `simulate` sends every call to a simulator that is seeded from the plan,
+    `faults` makes that simulator misbehave. `grace_s` is what calls in flight
+    get after the first signal. `reports` stand in place of the job's own;
+    `shown` is the format of one more, on stdout.
+    """
+
+    run_dir: Path = Path(".bulkip")
+    simulate: bool = False
+    faults: Path | None = None
+    grace_s: float = 20.0
+    overrides: Overrides = field(default_factory=Overrides)
+    reports: tuple[ReportSpec, ...] | None = None
+    shown: str | None = None
+
+    def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
+        """Return the reports to write: the caller's or the job's, and the one for stdout."""
+        chosen = job.reports if self.reports is None else self.reports
+        reports = (*chosen, ReportSpec(self.shown, STDOUT)) if self.shown else chosen
+        paths = [report.path for report in reports]
+        for path in paths:
+            if paths.count(path) > 1:
+                name = "stdout" if path == STDOUT else path
+                raise UsageError(f"two reports go to {name}; give each its own: --report FORMAT=PATH")
+        return reports

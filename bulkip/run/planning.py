@@ -1,0 +1,143 @@
+"""How a job file becomes a frozen plan, with every problem of its inputs told at once."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from bulkip import __version__
+from bulkip.actions import ACTIONS
+from bulkip.conflicts import MainAddresses, Told
+from bulkip.errors import JobError
+from bulkip.model import Item, Problem, Target
+from bulkip.plan import Rules, items_of, items_without_ip
+from bulkip.policy import Limits, RetryPolicy, Safety, Timeouts
+from bulkip.run.options import Overrides, RunOptions
+from bulkip.settings import Job, LoadedJob
+from bulkip.steps import Clock
+from bulkip.store import Frozen, RunHeader, Writing, check, freeze
+from bulkip.targets import Tally, TargetReader
+
+T = TypeVar("T", Limits, RetryPolicy, Timeouts, Safety)
+
+WRITING = Writing(
+    actions=frozenset(name for name, action in ACTIONS.items() if action.writes),
+    shown=frozenset(name for name, action in ACTIONS.items() if action.writes and action.read_back),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frozen plan that is ready to start; `writes` are those of the plan, before anything was read."""
+
+    run_dir: Path
+    header: RunHeader
+    job: Job
+    items: int
+    writes: int
+    repeated: int
+    tallies: tuple[Tally, ...] = ()
+
+
+class Planning:
+    """Reads the targets of a job once and renders its items as they come."""
+
+    def __init__(self, loaded: LoadedJob, now: datetime) -> None:
+        """Plan as of `now`, which every relative period counts from."""
+        self._problems = loaded.problems
+        zone = ZoneInfo(loaded.job.timezone if loaded.job else "UTC")
+        ipv6 = loaded.safety.allow_ipv6
+        self._rules = Rules.of(loaded.steps, Clock(now, zone), loaded.vars, allow_ipv6=ipv6)
+        self._reader = TargetReader(loaded.sources, safety=loaded.safety)
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """What each source of targets came to, once the stream is exhausted."""
+        return self._reader.tallies
+
+    def stream(self) -> Iterator[Item | Problem]:
+        """Yield every item in plan order, and every problem of the job and its files, once."""
+        told, mains = Told(), MainAddresses()
+        for one in chain(self._problems, self._rules.problems, self._items()):
+            if isinstance(one, Problem):
+                if told.is_new(one):
+                    yield one
+            else:
+                yield one
+                yield from mains.feed(one)
+
+    def _items(self) -> Iterator[Item | Problem]:
+        first = items_without_ip(self._rules)
+        yield from first
+        number = len(first) + 1
+        for target in self._reader:
+            if isinstance(target, Target):
+                found = items_of(self._rules, target, number, number)
+                number += len(found)
+                yield from found
+            else:
+                yield target
+
+
+def check_job(loaded: LoadedJob, now: datetime) -> tuple[Frozen, Planning]:
+    """Go through a whole job without keeping or sending anything; raises JobError with every problem."""
+    planning = Planning(loaded, now)
+    return check(planning.stream(), WRITING), planning
+
+
+def prepare(loaded: LoadedJob, options: RunOptions, now: datetime) -> Prepared:
+    """Freeze the plan of a job into a new run store; raises JobError with every problem.
+
+    Nothing of a run is left when it raises.
+    """
+    planning = Planning(loaded, now)
+    if loaded.job is None:
+        check(planning.stream(), WRITING)
+        raise JobError(loaded.problems)
+    job = _overridden(loaded.job, options.overrides)
+    header = _header(job, options, now)
+    run_dir = options.run_dir / "runs" / header.id
+    frozen = freeze(run_dir, header, planning.stream(), WRITING)
+    return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
+
+
+def _overridden(job: Job, overrides: Overrides) -> Job:
+    o = overrides
+    return replace(
+        job,
+        limits=_set(
+            job.limits, rate=o.rate, concurrency=o.concurrency, max_retry_after_s=o.max_retry_after_s
+        ),
+        retry=_set(job.retry, attempts=None if o.retries is None else o.retries + 1),
+        timeouts=_set(job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s),
+        safety=_set(job.safety, max_changes=o.max_changes, max_clears=o.max_clears),
+    )
+
+
+def _set(policy: T, **values: Any) -> T:
+    """Return a policy with those values that are given."""
+    return replace(policy, **{name: value for name, value in values.items() if value is not None})
+
+
+def _header(job: Job, options: RunOptions, now: datetime) -> RunHeader:
+    stamp = now.astimezone(UTC)
+    return RunHeader(
+        id=f"{stamp:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        job_name=job.name,
+        job_path=str(job.path),
+        job_digest=job.digest,
+        url=job.api.url,
+        simulated=options.simulate,
+        created_at=stamp.timestamp(),
+        version=__version__,
+        settings={},
+    )
+
+
+def now_utc() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)

@@ -1,0 +1,51 @@
+"""How a job is rehearsed: the simulator gets what the plan speaks of, and nothing else is called."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from bulkip.errors import JobError
+from bulkip.model import Item, Problem
+from bulkip.run.planning import Planning, now_utc
+from bulkip.settings import load_job
+from bulkip.simulator import Seed, Subnet
+
+SUBNETS = "192.0.2.{first}/28"
+"""Where invented free addresses lie: the documentation range of RFC 5737, 16 of them per subnet."""
+
+
+def seeds_of(items: Iterable[Item]) -> Iterator[Seed | Subnet]:
+    """Yield the addresses and subnets that items speak of; a parameter says which server an address is on."""
+    subnets: dict[str, Subnet] = {}
+    for ip, group in groupby(items, key=lambda item: item.ip):
+        together: dict[str, str] = {}
+        for item in group:
+            together = {**item.form, **together}
+            if ip is None and (subnet := _subnet(item, len(subnets))):
+                subnets.setdefault(item.form["id"], subnet)
+        if ip is not None:
+            server = together.get("id")
+            yield Seed(ip, int(server) if server else None, together.get("location"))
+    yield from subnets.values()
+
+
+def seeds_of_job(path: Path) -> Iterator[Seed | Subnet]:
+    """Yield what a job's own plan speaks of; raises JobError with every problem of the job."""
+    loaded = load_job(path)
+    if loaded.problems:
+        raise JobError(loaded.problems)
+    return seeds_of(_items(Planning(loaded, now_utc())))
+
+
+def _items(planning: Planning) -> Iterator[Item]:
+    for one in planning.stream():
+        if isinstance(one, Problem):
+            raise JobError([one])
+        yield one
+
+
+def _subnet(item: Item, known: int) -> Subnet | None:
+    if item.action != "list_free_ip" or "id" not in item.form:
+        return None
+    cidr = SUBNETS.format(first=(32 + 16 * known) % 256)
+    return Subnet(int(item.form["id"]), cidr, item.form.get("location", "NL"))

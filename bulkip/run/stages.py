@@ -1,0 +1,104 @@
+"""The two stages of a run: read what is there, then apply the plan; each ends in order, whatever stops it."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anyio import CancelScope, create_task_group, open_signal_receiver, sleep, to_thread
+
+from bulkip.brake import Brake
+from bulkip.errors import StoreError, leading_error
+from bulkip.events import StageEnded, StageStarted, Stopping
+from bulkip.feeds import ApplyingFeed, ReadingFeed
+from bulkip.model import ErrorClass
+from bulkip.run.engine import Endpoint, Engine, Tell, open_engine
+from bulkip.run.planning import Prepared
+from bulkip.scheduler import Scheduler
+from bulkip.stops import Stop, StopKind
+
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stage(StrEnum):
+    """What a stage does with the items: look at them, or carry them out."""
+
+    READING = "reading"
+    APPLYING = "applying"
+
+
+@dataclass(frozen=True, slots=True)
+class StageRules:
+    """How stages run: `signals` are theirs on a command line, and not inside somebody's program."""
+
+    grace_s: float
+    signals: bool
+    tell: Tell
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnd:
+    """Which execution of the run a stage belonged to, and what stopped it, if anything did."""
+
+    start: int | None
+    stop: Stop | None
+
+
+async def run_stage(
+    stage: Stage, prepared: Prepared, endpoint: Endpoint, start: int | None, rules: StageRules
+) -> StageEnd:
+    """Run one stage to its end or its stop; a store that fails is a stop like others."""
+    try:
+        async with open_engine(prepared, endpoint, start, rules.tell) as engine:
+            start = engine.start
+            await _work(stage, engine, rules)
+            await engine.writer.flush()
+            rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
+            return StageEnd(start, engine.brake.stop)
+    except (BaseExceptionGroup, StoreError) as raised:
+        error = leading_error(raised)
+        if not isinstance(error, StoreError):
+            raise error from raised
+        rules.tell(Stopping(str(error)))
+        return StageEnd(start, Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL))
+
+
+async def _work(stage: Stage, engine: Engine, rules: StageRules) -> None:
+    feed: ReadingFeed | ApplyingFeed
+    if stage is Stage.READING:
+        feed, left = ReadingFeed(engine.reader, engine.worker.enter_reading), engine.reader.reads_left
+    else:
+        feed, left = ApplyingFeed(engine.reader, engine.worker.enter), engine.reader.items_left
+    rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
+    with CancelScope() as scope:
+        async with create_task_group() as group:
+            if rules.signals:
+                group.start_soon(_heed_signals, engine.brake, scope)
+            group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
+            await Scheduler(feed, engine.brake).run(engine.workers, engine.worker.step)
+            group.cancel_scope.cancel()
+
+
+async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> None:
+    """Cancel the calls that are still in flight so long after the stop."""
+    await brake.pulled()
+    await sleep(grace_s)
+    scope.cancel()
+
+
+async def _heed_signals(brake: Brake, scope: CancelScope) -> None:
+    """Take the first signal as a wish, the second as an order, and leave at the third."""
+    steps: list[Callable[[int], None]] = [
+        lambda number: brake.pull(_signalled(number)),
+        lambda _number: scope.cancel(),
+        lambda number: os._exit(128 + number),
+    ]
+    with open_signal_receiver(*STOPPING_SIGNALS) as signals:
+        async for number in signals:
+            steps.pop(0)(number)
+
+
+def _signalled(number: int) -> Stop:
+    name = signal.Signals(number).name
+    return Stop(StopKind.SIGNAL, f"stopped by {name}", ErrorClass.CANCELLED, signal=number)

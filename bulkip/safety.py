@@ -1,0 +1,46 @@
+"""Whether a plan may be applied: the limits that hold before the first write."""
+
+from dataclasses import dataclass
+
+from bulkip.policy import Percent, Safety, Share
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChanges:
+    """How many PTR records a plan sets where none is, changes and clears, and how many addresses have one."""
+
+    sets: int = 0
+    changes: int = 0
+    clears: int = 0
+    existing: int = 0
+
+    @property
+    def total(self) -> int:
+        """All that the plan would write into the reverse DNS."""
+        return self.sets + self.changes + self.clears
+
+
+def objections(planned: PlannedChanges, safety: Safety) -> list[str]:
+    """Return why a plan may not be applied: each with the count, the limit and the way to allow it."""
+    found = []
+    if planned.clears > safety.max_clears:
+        found.append(
+            f"{planned.clears} PTR records would be cleared, `max_clears` allows {safety.max_clears}; "
+            f"if that is meant: --max-clears {planned.clears}"
+        )
+    if safety.max_changes is not None and _exceeds(planned, safety.max_changes, safety.min_existing):
+        found.append(
+            f"{planned.total:,} PTR records would be written ({planned.sets:,} set, {planned.changes:,} "
+            f"changed, {planned.clears:,} cleared; {planned.existing:,} addresses have one), `max_changes` "
+            f"allows {safety.max_changes}; if that is meant: --max-changes {planned.total}"
+        )
+    return found
+
+
+def _exceeds(planned: PlannedChanges, limit: Share, min_existing: int) -> bool:
+    """Compare with a count, or with a share of the addresses that have a PTR, if they are enough."""
+    if not isinstance(limit, Percent):
+        return planned.total > limit
+    if planned.existing < min_existing:
+        return False
+    return planned.total * 100 > limit.value * planned.existing

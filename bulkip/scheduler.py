@@ -1,0 +1,113 @@
+"""Which item a free worker takes next: one whose wait is over, or a fresh one from the store."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import Protocol
+
+from anyio import Event, Lock, create_task_group, current_time, move_on_at
+
+from bulkip.brake import Brake
+from bulkip.retry import Course
+from bulkip.store import PlannedItem
+
+PARKED_MOST = 2_000
+"""So many items may wait for their next attempt before no fresh one is begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The items of one address that are still to do, and how far the first of them has come."""
+
+    chain: tuple[PlannedItem, ...]
+    course: Course
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A turn that goes on after so many seconds."""
+
+    turn: Turn
+    delay_s: float
+
+
+class Feed(Protocol):
+    """Whoever knows the items that are still to do."""
+
+    async def next(self) -> Turn | None:
+        """Return a fresh turn, or None when there is none left."""
+        ...
+
+
+Step = Callable[[Turn], Awaitable[Parked | None]]
+
+
+class Scheduler:
+    """Owns the turns of one stage: the fresh, the parked, and how many are being worked on."""
+
+    def __init__(self, feed: Feed, brake: Brake) -> None:
+        """Take fresh turns from the feed until it is empty or the brake is pulled."""
+        self._feed = feed
+        self._brake = brake
+        self._feeding = Lock()
+        self._fed = False
+        self._parked: list[tuple[float, int, Turn]] = []
+        self._order = count()
+        self._active = 0
+        self._moved = Event()
+
+    async def run(self, workers: int, step: Step) -> None:
+        """Work on every turn with a fixed number of workers; returns when all are done."""
+        async with create_task_group() as pool:
+            for _ in range(workers):
+                pool.start_soon(self._work, step)
+
+    async def _work(self, step: Step) -> None:
+        while (turn := await self._take()) is not None:
+            parked = await step(turn)
+            self._active -= 1
+            if parked is not None:
+                due = current_time() + parked.delay_s
+                heappush(self._parked, (due, next(self._order), parked.turn))
+            self._stir()
+
+    async def _take(self) -> Turn | None:
+        while self._brake.stop is None:
+            turn = self._due() or await self._fresh()
+            if turn is not None:
+                return turn
+            if not self._parked and not self._active:
+                break
+            await self._until_something_moves()
+        self._stir()  # the others go home too
+        return None
+
+    def _due(self) -> Turn | None:
+        if self._parked and self._parked[0][0] <= current_time():
+            self._active += 1
+            return heappop(self._parked)[2]
+        return None
+
+    async def _fresh(self) -> Turn | None:
+        if self._fed or len(self._parked) >= PARKED_MOST:
+            return None
+        self._active += 1  # counted before the wait, so that nobody takes the stage for finished
+        turn = None
+        async with self._feeding:
+            if not self._fed:
+                turn = await self._feed.next()
+                self._fed = turn is None
+        if turn is None:
+            self._active -= 1
+            self._stir()
+        return turn
+
+    async def _until_something_moves(self) -> None:
+        due = self._parked[0][0] if self._parked else float("inf")
+        with self._brake.waiting(), move_on_at(due):
+            await self._moved.wait()
+
+    def _stir(self) -> None:
+        self._moved.set()
+        self._moved = Event()

@@ -1,0 +1,84 @@
+"""When one answer stops the whole run, and as what it ends."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bulkip.model import ErrorClass, Verdict, VerdictKind
+
+OPENING = 3
+"""So many unreadable answers before any readable one mean that this is not the API (api.md §4)."""
+BLOCKED = 3
+"""So many different items answered by an edge with 403 mean that we are locked out (api.md §4)."""
+
+
+class StopKind(StrEnum):
+    """What ends a run before its end; each has its own exit code."""
+
+    ACCESS = "access"
+    HALT = "halt"
+    SIGNAL = "signal"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run stops; `error_class` is that of the items it leaves behind."""
+
+    kind: StopKind
+    reason: str
+    error_class: ErrorClass
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the answers so far say about the server as a whole."""
+
+    readable: bool = False
+    unreadable: int = 0
+    blocked: tuple[int, ...] = ()
+
+
+def watch(seen: Watch, item: int, verdict: Verdict) -> tuple[Watch, Stop | None]:
+    """Take one more answer into account, and return the stop it causes, if any."""
+    match verdict.kind:
+        case VerdictKind.AUTH_FATAL:
+            text = f"the account is refused: {verdict.message}; check the token and its rights"
+            return seen, Stop(StopKind.ACCESS, text, ErrorClass.AUTH)
+        case VerdictKind.MISCONFIGURED:
+            text = f"the server's certificate does not verify: {verdict.message}; check `api.url`"
+            return seen, Stop(StopKind.ACCESS, text, ErrorClass.TLS)
+        case VerdictKind.BLOCKED:
+            return _blocked(seen, item)
+        case _ if verdict.readable:
+            return replace(seen, readable=True, blocked=()) if _news(seen) else seen, None
+        case _ if _foreign(verdict) and not seen.readable:
+            return _unreadable(seen, verdict)
+        case _:
+            return seen, None
+
+
+def _news(seen: Watch) -> bool:
+    return not seen.readable or bool(seen.blocked)
+
+
+def _foreign(verdict: Verdict) -> bool:
+    """Tell whether something answered that does not look like this API, and not like an outage either."""
+    return verdict.http_status is not None and verdict.kind in {VerdictKind.UNKNOWN, VerdictKind.PERMANENT}
+
+
+def _unreadable(seen: Watch, verdict: Verdict) -> tuple[Watch, Stop | None]:
+    seen = replace(seen, unreadable=seen.unreadable + 1)
+    if seen.unreadable < OPENING:
+        return seen, None
+    text = f"the first {OPENING} answers are not this API's ({verdict.message}); check `api.url`"
+    return seen, Stop(StopKind.ACCESS, text, ErrorClass.PROTOCOL)
+
+
+def _blocked(seen: Watch, item: int) -> tuple[Watch, Stop | None]:
+    if item in seen.blocked:
+        return seen, None
+    seen = replace(seen, blocked=(*seen.blocked, item))
+    if len(seen.blocked) < BLOCKED:
+        return seen, None
+    text = f"{BLOCKED} different items in a row were answered with HTTP 403 and HTML: something blocks us"
+    return seen, Stop(StopKind.HALT, f"{text}; ask the provider, then resume", ErrorClass.PERMISSION)

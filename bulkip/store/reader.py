@@ -1,0 +1,218 @@
+"""What a run store says: its header, its items still to do, its counts and its report rows."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from bulkip.model import Before, Counts, Item, JsonValue, Status
+from bulkip.safety import PlannedChanges
+from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
+
+STATUS = f"""
+CASE
+  WHEN result.status IS NOT NULL THEN result.status
+  WHEN item.writes AND EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number
+    AND attempt.purpose = 'call' AND attempt.in_doubt) THEN '{Status.UNKNOWN}'
+  ELSE '{Status.NOT_RUN}'
+END
+"""
+LATEST = "(SELECT MAX(generation) FROM result AS newer WHERE newer.item = item.number)"
+ITEMS = f"""
+FROM item
+LEFT JOIN result ON result.item = item.number AND result.generation = {LATEST}
+LEFT JOIN reading ON reading.item = item.number
+"""
+ROW_COLUMNS = f"""
+SELECT item.number, item.key, item.action, item.ip, item.form, item.source, item.writes, {STATUS} AS status,
+  result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
+  result.note, result.names, result.settled_at, reading.names AS before_names,
+  (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
+  (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
+    FROM attempt WHERE attempt.item = item.number) AS started_at,
+  (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) AS answered_at
+"""
+PLANNED_COLUMNS = """
+SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.form, item.source, item.skip,
+  reading.names, reading.read_at, result.status,
+  (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
+  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt)
+"""
+PAGE = 500
+UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
+CHANGES = f"""
+SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
+  COALESCE(SUM(ptr = ''), 0)
+FROM (
+  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names {ITEMS}
+  WHERE result.status IS NULL AND reading.names IS NOT NULL
+)
+"""
+
+StoredRow: TypeAlias = sqlite3.Row
+"""An item with its outcome as the store has it; columns by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """An item with what the store knows of it when a start takes it up."""
+
+    item: Item
+    before: Before | None
+    status: Status | None
+    attempts: int
+    in_doubt: bool
+
+
+class RunReader:
+    """Owns a reading connection to a run store; a context manager."""
+
+    def __init__(self, run_dir: Path) -> None:
+        """Open the store below `run_dir`; raises StoreError when it is none of ours."""
+        self.path = store_path(run_dir)
+        with storage_errors(self.path):
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            check_ours(self._db, self.path)
+            self._db.row_factory = sqlite3.Row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def header(self) -> RunHeader:
+        """Return what was known of the run from its first moment."""
+        with storage_errors(self.path):
+            return RunHeader.of(dict(self._db.execute("SELECT name, value FROM run").fetchall()))
+
+    def remembered(self, name: str) -> JsonValue:
+        """Return a fact the run kept about itself; None when it never did."""
+        with storage_errors(self.path):
+            row = self._db.execute("SELECT value FROM run WHERE name=?", (name,)).fetchone()
+        value: JsonValue = json.loads(row[0]) if row else None
+        return value
+
+    def last_start(self) -> Mapping[str, float | int | str | None]:
+        """Return number, times, exit code and reason of the newest start; empty before the first."""
+        with storage_errors(self.path):
+            row = self._db.execute("SELECT * FROM start ORDER BY number DESC LIMIT 1").fetchone()
+        return dict(row) if row else {}
+
+    def counts(self) -> Counts:
+        """Count the items by status, those without a result included."""
+        sql = f"SELECT {STATUS} AS status, COUNT(*) {ITEMS} GROUP BY 1"
+        with storage_errors(self.path):
+            return Counts({Status(status): count for status, count in self._db.execute(sql)})
+
+    def class_counts(self) -> dict[str, int]:
+        """Count the items by error class, those that have one."""
+        sql = f"SELECT error_class, COUNT(*) {ITEMS} WHERE error_class IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+        with storage_errors(self.path):
+            return dict(self._db.execute(sql).fetchall())
+
+    def troubles(self) -> list[tuple[str, int, str | None, str | None]]:
+        """Return each error class with its count and its first example: class, times, address, message."""
+        sql = (
+            "SELECT result.error_class, COUNT(*), item.ip, result.message, MIN(item.number) "
+            f"{ITEMS} WHERE result.error_class IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+        )  # SQLite takes the bare columns from the row of the minimum
+        with storage_errors(self.path):
+            return [(name, times, ip, text) for name, times, ip, text, _ in self._db.execute(sql)]
+
+    def pace(self) -> tuple[int, float]:
+        """Return how many calls were sent, and over how many seconds."""
+        sql = "SELECT COUNT(*), COALESCE(MAX(sent_at) - MIN(sent_at), 0) FROM attempt"
+        with storage_errors(self.path):
+            calls, seconds = self._db.execute(sql).fetchone()
+        return int(calls), float(seconds)
+
+    def sent_since(self, time: float) -> list[float]:
+        """Return when calls were sent after this time, in Unix seconds."""
+        with storage_errors(self.path):
+            rows = self._db.execute("SELECT sent_at FROM attempt WHERE sent_at > ?", (time,))
+            return [sent_at for (sent_at,) in rows]
+
+    def last_number(self, item: int) -> int:
+        """Return the number of the newest attempt of an item; 0 when there is none."""
+        sql = "SELECT COALESCE(MAX(number), 0) FROM attempt WHERE item = ?"
+        with storage_errors(self.path):
+            return int(self._db.execute(sql, (item,)).fetchone()[0])
+
+    def items_left(self) -> int:
+        """Count the items that have no result yet."""
+        return self._count("WHERE result.status IS NULL")
+
+    def writes_left(self) -> int:
+        """Count the writes that have no result yet."""
+        return self._count("WHERE item.writes AND result.status IS NULL")
+
+    def reads_left(self) -> int:
+        """Count the PTR writes whose value before is not known yet."""
+        return self._count(f"WHERE {UNREAD}")
+
+    def _count(self, where: str) -> int:
+        with storage_errors(self.path):
+            return int(self._db.execute(f"SELECT COUNT(*) {ITEMS} {where}").fetchone()[0])
+
+    def planned_changes(self) -> PlannedChanges:
+        """Count what the PTR writes without a result would do to the values that were read."""
+        with storage_errors(self.path):
+            sets, changes, clears = self._db.execute(CHANGES).fetchone()
+            (existing,) = self._db.execute("SELECT COUNT(*) FROM reading WHERE names <> '[]'").fetchone()
+        return PlannedChanges(sets, changes, clears, existing)
+
+    def rows(self) -> Iterator[StoredRow]:
+        """Yield every item with its outcome, in plan order."""
+        yield from self._pages(f"{ROW_COLUMNS} {ITEMS} ORDER BY item.number", ())
+
+    def items(self) -> Iterator[Item]:
+        """Yield the items of the plan, in order."""
+        for planned in self._planned("", ()):
+            yield planned.item
+
+    def to_read(self, after: int, most: int) -> list[PlannedItem]:
+        """Return the next writes whose value before is not known yet, in plan order."""
+        where = f"WHERE item.number > ? AND {UNREAD}"
+        return list(self._planned(f"{where} ORDER BY item.number LIMIT ?", (after, most)))
+
+    def to_apply(self, after: int, most: int) -> list[tuple[PlannedItem, ...]]:
+        """Return the next chains with work left, each whole; `after` is a chain, `most` counts items."""
+        found = list(self._planned("WHERE item.chain > ? ORDER BY item.number LIMIT ?", (after, most)))
+        chains: dict[int, list[PlannedItem]] = {}
+        for planned in found:
+            chains.setdefault(planned.item.chain, []).append(planned)
+        if len(found) == most and len(chains) > 1:
+            chains.popitem()  # it may be cut short; the next call begins with it
+        return [tuple(chain) for chain in chains.values()]
+
+    def _planned(self, tail: str, values: tuple[int, ...]) -> Iterator[PlannedItem]:
+        for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
+            yield _planned_item(row)
+
+    def _pages(self, sql: str, values: tuple[int, ...]) -> Iterator[sqlite3.Row]:
+        """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""
+        with storage_errors(self.path):
+            cursor = self._db.execute(sql, values)
+            page = cursor.fetchmany(PAGE)
+        while page:
+            yield from page
+            with storage_errors(self.path):
+                page = cursor.fetchmany(PAGE)
+
+
+def _planned_item(row: sqlite3.Row) -> PlannedItem:
+    number, chain, key, step, action, ip, form, source, skip, names, read_at, status, attempts, doubt = row
+    return PlannedItem(
+        item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
+        before=None if names is None else Before(tuple(json.loads(names)), read_at),
+        status=None if status is None else Status(status),
+        attempts=attempts,
+        in_doubt=bool(doubt),
+    )

@@ -1,0 +1,93 @@
+"""How a run lies on disk: the tables, their version, and how a file is known to be ours."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from bulkip.errors import StoreError
+from bulkip.model import JsonValue
+
+APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
+VERSION = 1
+FILE_NAME = "run.db"
+
+TABLES = """
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE item (
+  number INTEGER PRIMARY KEY, chain INTEGER NOT NULL, key TEXT NOT NULL, step TEXT NOT NULL,
+  action TEXT NOT NULL, writes INTEGER NOT NULL, shown INTEGER NOT NULL, ip TEXT,
+  form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT
+);
+CREATE UNIQUE INDEX item_once ON item (ip, step);
+CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
+CREATE TABLE start (
+  number INTEGER PRIMARY KEY, started_at REAL NOT NULL, finished_at REAL, exit_code INTEGER, reason TEXT,
+  error_class TEXT
+);
+CREATE TABLE attempt (
+  item INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, purpose TEXT NOT NULL,
+  sent_at REAL NOT NULL, finished_at REAL, outcome TEXT, error_class TEXT, http_status INTEGER, message TEXT,
+  wanted TEXT, seen TEXT, in_doubt INTEGER NOT NULL,
+  PRIMARY KEY (item, number)
+) WITHOUT ROWID;
+CREATE TABLE result (
+  item INTEGER NOT NULL, generation INTEGER NOT NULL, status TEXT NOT NULL, error_class TEXT, error_code TEXT,
+  message TEXT, http_status INTEGER, value TEXT, empty INTEGER NOT NULL, note TEXT, names TEXT,
+  settled_at REAL NOT NULL,
+  PRIMARY KEY (item, generation)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What is known of a run from its first moment; `settings` is what a later start needs.
+
+    `created_at` is in Unix seconds. No secret is in here, only where to find one.
+    """
+
+    id: str
+    job_name: str
+    job_path: str
+    job_digest: str
+    url: str
+    simulated: bool
+    created_at: float
+    version: str
+    settings: dict[str, JsonValue] = field(default_factory=dict)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the header as rows of the table `run`."""
+        return [(name, json.dumps(value)) for name, value in asdict(self).items()]
+
+    @classmethod
+    def of(cls, rows: dict[str, str]) -> "RunHeader":
+        """Build the header from the rows of the table `run`."""
+        return cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
+
+
+def store_path(run_dir: Path) -> Path:
+    """Return where the store of a run lies within the run's own folder."""
+    return run_dir / FILE_NAME
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Translate what SQLite and the file system say into a StoreError that names the file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: run store: {error}; check the disk and its permissions") from error
+
+
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError unless the file is a run store that this version reads."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path}: this is not a run store of bulkip; name a run of `--run-dir`")
+    if version > VERSION:
+        raise StoreError(f"{path}: run store version {version} is newer than this bulkip; upgrade bulkip")

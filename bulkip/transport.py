@@ -1,0 +1,200 @@
+"""How does a request reach the server, and what comes back? The only door to aiohttp's client."""
+
+import os
+from ssl import SSLCertVerificationError
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode, urljoin
+
+import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
+
+from bulkip import __version__
+from bulkip.model import Answer, ApiRequest, Failure, FailureKind, Reply
+from bulkip.policy import Timeouts
+
+BODY_CAP = 8 * 2**20
+"""So many decoded bytes of an answer are read; more is no answer of this API."""
+USER_AGENT = f"bulkip/{__version__}"
+
+_OWN_SCRIPT = "ip.php"
+_KEPT_HEADERS = ("content-type", "date", "location", "retry-after")
+_LOST_BY = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
+_CUT_SHORT = (ContentLengthError, TransferEncodingError)
+
+
+class _StaleConnectionError(aiohttp.ClientConnectionError):
+    """Raised when a connection holds an answer before the request was sent."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that is not sent where it would be taken for answered already.
+
+    aiohttp keeps what arrives on an idle connection, and hands it out as the
+    answer to the next request: a write would succeed without having happened.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Send the request, unless the connection holds unread bytes."""
+        if conn.protocol is not None and conn.protocol.should_close:
+            raise _StaleConnectionError
+        return await super().send(conn)
+
+
+class Transport:
+    """Sends requests to one API and owns the connections to it.
+
+    Never follows a redirect, keeps a cookie, or heeds a proxy of the
+    environment: each could carry the token to somebody else.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        timeouts: Timeouts,
+        connections: int = 4,
+        user_agent: str = USER_AGENT,
+    ) -> None:
+        """Speak to the API at this URL; nothing is opened before `async with`."""
+        self._url = url
+        self._token = token
+        self._timeouts = timeouts
+        self._connections = connections
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the session; connections follow on demand."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_headers(self._user_agent),
+            request_class=_Request,
+            timeout=_client_timeout(self._timeouts),
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: ApiRequest) -> Reply:
+        """Post a request once and return the answer, or where on the way it was lost.
+
+        Nothing is sent a second time here, whatever happens to the connection.
+        """
+        if self._session is None:
+            raise RuntimeError("the transport is closed; send inside `async with`")
+        form = [("action", request.action), *request.form.items(), ("token", self._token)]
+        body = urlencode(form).encode("ascii")
+        try:
+            return await _exchange(self._session, _address(self._url, request.script), body)
+        except _LOST_BY as error:
+            return _failure(error, self._timeouts)
+
+
+def _headers(user_agent: str) -> dict[str, str]:
+    return {
+        "User-Agent": user_agent,
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",  # what is decoded without further packages
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+
+
+def _client_timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+    """Bound the whole attempt, because a time-out between reads never fires on a dripping server."""
+    return aiohttp.ClientTimeout(
+        total=timeouts.attempt_s,
+        connect=timeouts.connect_s,  # with name resolution, which `sock_connect` leaves out
+        sock_connect=timeouts.connect_s,
+    )
+
+
+def _address(url: str, script: str) -> str:
+    """Return the URL of a script; those of other modules stand beside `ip.php`."""
+    return url if script == _OWN_SCRIPT else urljoin(url, script)
+
+
+async def _exchange(session: aiohttp.ClientSession, url: str, form: bytes) -> Reply:
+    async with session.post(url, data=form, allow_redirects=False) as response:
+        body = await _read(response.content)
+        if body is None:
+            text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
+            return Failure(FailureKind.PROTOCOL, sent=True, message=text)
+        names = (name for name in _KEPT_HEADERS if name in response.headers)
+        return Answer(response.status, {name: response.headers[name] for name in names}, body)
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes | None:
+    """Read a decoded body to its end; None when it is over the cap."""
+    chunks, size = [], 0
+    while chunk := await content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > BODY_CAP:
+            return None
+    return b"".join(chunks)
+
+
+def _failure(error: Exception, timeouts: Timeouts) -> Failure:
+    """Translate what ended a call; our own words only, for the server's may hold the token."""
+    return _before_sending(error, timeouts) or _after_sending(error, timeouts)
+
+
+def _before_sending(error: Exception, timeouts: Timeouts) -> Failure | None:
+    match error:
+        case aiohttp.ClientConnectorDNSError() | UnicodeError():
+            kind, text = FailureKind.DNS, "the host name does not resolve"
+        case aiohttp.ClientConnectorCertificateError():
+            kind, text = FailureKind.CERTIFICATE, _distrust(error.certificate_error)
+        case aiohttp.ClientSSLError():
+            kind, text = FailureKind.TLS, "the TLS handshake failed; is this an https port?"
+        case aiohttp.ConnectionTimeoutError():
+            kind, text = FailureKind.CONNECT, f"no connection within {timeouts.connect_s:g} s"
+        case aiohttp.ClientConnectorError():
+            kind, text = FailureKind.CONNECT, f"no connection: {_reason(error.os_error)}"
+        case _StaleConnectionError():
+            kind, text = FailureKind.NETWORK, "an answer was there before the request; nothing was sent"
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            kind, text = FailureKind.CONNECT, "the URL of the API cannot be called; check `api.url`"
+        case _:
+            return None
+    return Failure(kind, sent=False, message=text)
+
+
+def _after_sending(error: Exception, timeouts: Timeouts) -> Failure:
+    match error:
+        case TimeoutError():
+            kind, text = FailureKind.TIMEOUT, f"no complete answer within {timeouts.attempt_s:g} s"
+        case aiohttp.ClientPayloadError() if isinstance(error.__cause__, _CUT_SHORT):
+            kind, text = FailureKind.NETWORK, "the connection ended in the middle of the answer"
+        case aiohttp.ServerDisconnectedError():
+            kind, text = FailureKind.NETWORK, "the server closed the connection without an answer"
+        case OSError():
+            kind, text = FailureKind.NETWORK, f"the connection broke: {_reason(error)}"
+        case aiohttp.ClientConnectionError():
+            kind, text = FailureKind.NETWORK, "the connection broke"
+        case _:
+            kind, text = FailureKind.PROTOCOL, "the answer is not valid HTTP"
+    return Failure(kind, sent=True, message=text)
+
+
+def _distrust(error: Exception) -> str:
+    reason = error.verify_message if isinstance(error, SSLCertVerificationError) else "not valid"
+    return f"the server's certificate is not trusted: {reason}"
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else type(error).__name__
