@@ -144,6 +144,6 @@ class Client:
             wait_s = backoff_s(self._judge.retry, strikes, self._judge.rng) if named is None else named
             self._gate.pause(wait_s, "Retry-After" if named is not None else "throttled")
         else:
-            self._gate.passed()
+            self._gate.passed(sent_at)
         if verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
             self.last_success_at = max(self.last_success_at, sent_at)

@@ -65,6 +65,7 @@ class Gate:
             self._pauses += 1
         return max(1, self._pauses)
 
-    def passed(self) -> None:
-        """Note a call that was not throttled."""
-        self._pauses = 0
+    def passed(self, sent_at: float) -> None:
+        """Note a call that was not throttled; one that was sent before the cool-down proves nothing."""
+        if sent_at >= self._paused_until:
+            self._pauses = 0

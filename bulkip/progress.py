@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bulkip.events import Event, ItemSettled, StageEnded, StageStarted, Stopping, ValueRead, Waiting
+from bulkip.model import Status
+from bulkip.quantities import counted
 
 TITLES = {"reading": "reading current values", "applying": "applying"}
 LINE_EVERY_S = 30.0
@@ -52,7 +54,7 @@ class Tracker:
                 self.statuses = Counter()
             case ItemSettled(_, result):
                 self.statuses[result.status.value] += 1
-                self.done += self.stage == "applying"
+                self.done += self.stage == "applying" or result.status is Status.FAILED  # unreadable
             case ValueRead():
                 self.done += 1
             case Waiting(_, seconds):
@@ -103,7 +105,7 @@ class Plain(Silent):
         self._tracker.count(event)
         match event:
             case StageStarted(stage, total):
-                self._write(f"{TITLES.get(stage, stage)}: {total:,} items")
+                self._write(f"{TITLES.get(stage, stage)}: {counted(total, 'item')}")
                 self._next = self._clock() + LINE_EVERY_S
             case Stopping(reason):
                 self._write(f"stopping: {reason}")

@@ -20,6 +20,11 @@ _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
 _WHOLE = 100
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun for a sentence: `1 item`, `2,000 items`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def parse_duration_s(text: str) -> float:
     """Return a duration in seconds; a bare number is seconds. Raises ValueError with the way out."""
     if re.fullmatch(_NUMBER, text):

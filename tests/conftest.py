@@ -1,4 +1,4 @@
-"""What all tests share: one event loop library, a clock that can jump, and an alarm when the loop is blocked."""
+"""What all tests share: one event loop library, a clock that jumps, and an alarm for a blocked loop."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,6 +1,7 @@
 """The command line: argv in, exit code out."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,6 @@ EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
     (Halt, 6),
     (AccessError, 7),
 )
-INTERRUPTED = 130
 INTERNAL = 1
 
 
@@ -32,9 +32,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("stopped", err=True)
-        return INTERRUPTED
+        return 128 + getattr(error, "number", signal.SIGINT)
     except BrokenPipeError:  # whoever read our stdout left; that is his right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

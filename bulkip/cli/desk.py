@@ -1,5 +1,6 @@
 """How a run talks to whoever started it: plan, question, progress, recap; all of it on stderr."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 
@@ -7,13 +8,16 @@ import click
 
 from bulkip.errors import SafetyStop
 from bulkip.events import Event
-from bulkip.model import Status
+from bulkip.model import Counts, Status
 from bulkip.progress import ProgressView
+from bulkip.quantities import counted
 from bulkip.reports.summary import summary
-from bulkip.reports.text import counted
+from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
+from bulkip.run.options import DEFAULT_RUN_DIR
 from bulkip.run.planning import Prepared
 from bulkip.run.recap import trouble_lines
+from bulkip.safety import PlannedChanges
 from bulkip.store import RunReader
 
 
@@ -50,27 +54,35 @@ class TerminalDesk:
     def planned(self, prepared: Prepared) -> None:
         """Tell how large the plan is."""
         mark = "SIMULATED " if prepared.header.simulated else ""
-        twice = f", {prepared.repeated:,} repeated rows" if prepared.repeated else ""
-        self.say(
-            f"{mark}{prepared.job.name}: {prepared.items:,} items, {prepared.writes:,} writes{twice} "
-            f"(run {prepared.header.id})"
-        )
+        parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
+        parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
+        self.say(f"{mark}{prepared.job.name}: {', '.join(parts)} (run {prepared.header.id})")
+
+    def read(self, changes: PlannedChanges, counts: Counts) -> None:
+        """Tell what the plan would change, now that the present values are known."""
+        parts = [(changes.sets, "to set"), (changes.changes, "to change"), (changes.clears, "to clear")]
+        parts += [
+            (counts.of(Status.UNCHANGED), "as wanted already"),
+            (counts.of(Status.FAILED), "unreadable"),
+        ]
+        told = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+        self.say(f"plan: {told or 'nothing to change'}")
 
     def agree(self, writes: int, url: str) -> None:
         """Ask on a terminal; elsewhere the command line must have answered. Raises SafetyStop."""
         if self._answers.confirm is not None and self._answers.confirm != writes:
             raise SafetyStop(
-                f"--confirm {self._answers.confirm}: the plan has {writes:,} writes to {url}; "
+                f"--confirm {self._answers.confirm}: the plan has {counted(writes, 'write')} to {url}; "
                 f"look at it, then --confirm {writes}"
             )
         if self._answers.yes or self._answers.confirm is not None:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise SafetyStop(
-                f"{writes:,} writes to {url} need a confirmation, and there is no terminal to ask on; "
-                f"add --yes or --confirm {writes}"
+                f"{counted(writes, 'write')} to {url} need a confirmation, and there is no terminal "
+                f"to ask on; add --yes or --confirm {writes}"
             )
-        click.echo(f"{writes:,} writes to {url}; go on? [y/N] ", err=True, nl=False)
+        click.echo(f"{counted(writes, 'write')} to {url}; go on? [y/N] ", err=True, nl=False)
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise SafetyStop("not confirmed; nothing was written")
 
@@ -83,22 +95,29 @@ class TerminalDesk:
             click.echo(f"stopped before the first write: {conclusion.safety}", err=True)
         elif conclusion.stop is not None:
             left = conclusion.counts.of(Status.NOT_RUN)
-            rest = f"; {left:,} items were not run" if left else ""
+            rest = f"; {counted(left, 'item')} not run" if left else ""
             click.echo(f"stopped: {conclusion.stop.reason}{rest}", err=True)
         if not self._quiet:
             self._tell(conclusion, prepared)
 
+    @staticmethod
+    def _run_dir_option(prepared: Prepared) -> str:
+        run_dir = prepared.run_dir.parent.parent
+        return "" if run_dir == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(run_dir))}"
+
     def _tell(self, conclusion: Conclusion, prepared: Prepared) -> None:
         with RunReader(prepared.run_dir) as reader:
             told = summary(reader)
-            self.say(f"{prepared.job.name}: {counted(told)}")
-            if told["calls"]:
-                self.say(f"  calls   {told['calls']:,} at {told['rate_reached_per_s']}/s")
+            self.say(f"{prepared.job.name}: {outcome(told)}")
+            pace = f" at {told['rate_reached_per_s']}/s" if told["rate_reached_per_s"] else ""
+            self.say(f"  calls   {told['calls']:,}{pace}")
             for line in trouble_lines(reader):
                 self.say(f"  {line}")
         for report in conclusion.reports:
             if report.path != "-":
                 self.say(f"  report  {report.path} ({report.format})")
         self.say(f"  run     {prepared.run_dir}")
-        self.say(f"  again   bulkip report {prepared.header.id} -f text")
+        self.say(f"  rows    bulkip report {prepared.header.id} -f text{self._run_dir_option(prepared)}")
+        if conclusion.counts.of(Status.NOT_RUN):
+            self.say("  next    run the same command again: what is already as wanted is left alone")
         self.say(f"  exit    {conclusion.exit_code}")

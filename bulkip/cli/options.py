@@ -8,6 +8,7 @@ import click
 
 from bulkip.policy import ReportSpec
 from bulkip.quantities import parse_duration_s, parse_rate, parse_share
+from bulkip.run.options import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE_FORMATS = ("jsonl", "csv", "json", "text")
@@ -56,5 +57,5 @@ def option(*names: str, twin: bool = True, **settings: Any) -> Callable[[F], F]:
 def run_dir_option(function: F) -> F:
     """Declare where runs are kept."""
     return option(
-        "--run-dir", type=EXISTING, default=Path(".bulkip"), show_default=True, help="Where runs are kept."
+        "--run-dir", type=EXISTING, default=DEFAULT_RUN_DIR, show_default=True, help="Where runs are kept."
     )(function)

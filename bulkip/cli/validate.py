@@ -6,6 +6,7 @@ import click
 
 from bulkip.cli.options import EXISTING
 from bulkip.errors import JobError
+from bulkip.quantities import counted
 from bulkip.run.planning import check_job, now_utc
 from bulkip.settings import load_job
 
@@ -29,6 +30,6 @@ def _validated(path: Path) -> int:
     except JobError as error:
         click.echo(str(error), err=True)
         return 2
-    repeats = f", {frozen.repeated:,} repeated rows" if frozen.repeated else ""
-    click.echo(f"{path}: valid, {frozen.items:,} items ({frozen.writes:,} writes){repeats}")
+    repeats = f", {counted(frozen.repeated, 'repeated row')}" if frozen.repeated else ""
+    click.echo(f"{path}: valid, {counted(frozen.items, 'item')}, {counted(frozen.writes, 'write')}{repeats}")
     return 0

@@ -25,7 +25,7 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "by_status": {status.value: counts.by_status[status] for status in Status if counts.of(status)},
         "by_class": dict(reader.class_counts()),
         "calls": calls,
-        "rate_reached_per_s": round(calls / seconds, 2) if seconds else None,
+        "rate_reached_per_s": round(calls / seconds, 2) if seconds >= 1 else None,
         "waits": reader.remembered("waits") or [],
         "exit_code": start.get("exit_code"),
         "reason": start.get("reason"),

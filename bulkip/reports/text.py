@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from bulkip.model import JsonValue
+from bulkip.model import JsonValue, Status
+from bulkip.quantities import counted
 from bulkip.reports.rows import Row, report_rows
 from bulkip.reports.summary import summary
 from bulkip.store import RunReader
@@ -12,17 +13,17 @@ def text_lines(reader: RunReader) -> Iterator[str]:
     """Yield a line per item with what happened to it, and a last line with the counts."""
     for row in report_rows(reader):
         yield f"{row['status']:<10} {row['action']:<13} {row['ip'] or '-':<15} {_told(row)}".rstrip() + "\n"
-    yield f"{counted(summary(reader))}\n"
+    yield f"{outcome(summary(reader))}\n"
 
 
-def counted(told: dict[str, JsonValue]) -> str:
+def outcome(told: dict[str, JsonValue]) -> str:
     """Return the counts of a summary as one sentence: `500 items: 497 changed, 3 failed`."""
     by_status = told["by_status"]
     statuses = by_status.items() if isinstance(by_status, dict) else ()
     parts = [f"{count:,} {status}" for status, count in statuses]
     mark = "SIMULATED: " if told["simulated"] else ""
-    noun = "item" if told["total"] == 1 else "items"
-    return f"{mark}{told['total']:,} {noun}: {', '.join(parts) or 'nothing to do'}"
+    total = told["total"] if isinstance(told["total"], int) else 0
+    return f"{mark}{counted(total, 'item')}: {', '.join(parts) or 'nothing to do'}"
 
 
 def _told(row: Row) -> str:
@@ -33,9 +34,9 @@ def _told(row: Row) -> str:
 def _movement(row: Row) -> str:
     if row["before"] is None and row["after"] is None:
         return ""
-    if row["before"] == row["after"]:
-        return _names(row["after"])
-    return f"{_names(row['before'])} -> {_names(row['after'])}" if row["after"] else _names(row["before"])
+    if row["status"] == Status.CHANGED or (row["after"] and row["before"] != row["after"]):
+        return f"{_names(row['before'])} -> {_names(row['after'])}"
+    return _names(row["before"])
 
 
 def _names(value: JsonValue) -> str:
@@ -46,6 +47,8 @@ def _names(value: JsonValue) -> str:
 
 def _answer(row: Row) -> str:
     match row["data"]:
+        case {"ptr": names}:
+            return _names(names)
         case {"traffic": [{"in": inbound, "out": outbound}]} | {"in": inbound, "out": outbound}:
             return "" if inbound is None else f"in={inbound} GB out={outbound} GB"
         case {"traffic": list(points)}:

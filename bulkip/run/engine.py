@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from random import Random
+from random import SystemRandom
 
 from anyio import create_task_group, to_thread
 
@@ -60,7 +60,7 @@ async def open_engine(
     brake = Brake(lambda stop: tell(Stopping(stop.reason)))
     async with open_writer(prepared.run_dir) as writer:
         number = await writer.begin_start(time.time()) if start is None else start
-        with RunReader(prepared.run_dir) as reader:
+        with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
             async with _transport(prepared, endpoint) as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, reader)
                 pacing.start_soon(pacer.run)
@@ -97,7 +97,7 @@ def _judge(prepared: Prepared, endpoint: Endpoint) -> Judge:
         return classify(request, ACTIONS[request.action], reply, redactor=redactor, now=now)
 
     job = prepared.job
-    return Judge(verdict, job.limits, job.retry, Random(), time.time)  # noqa: S311 -- jitter, not a secret
+    return Judge(verdict, job.limits, job.retry, SystemRandom(), time.time)
 
 
 def _rules(prepared: Prepared, start: int) -> WorkRules:
@@ -107,6 +107,6 @@ def _rules(prepared: Prepared, start: int) -> WorkRules:
         settle_s=job.verify.settle_s,
         read_again_after_s=job.safety.read_again_after_s,
         start=start,
-        rng=Random(),  # noqa: S311 -- jitter, not a secret
+        rng=SystemRandom(),
         wall=time.time,
     )

@@ -8,7 +8,7 @@ import anyio
 
 from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event
-from bulkip.model import Counts, ErrorClass
+from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
 from bulkip.reports.output import check_place
 from bulkip.run.ending import Conclusion, LastWord, Waits, close_books, code_of, count, write_reports
@@ -16,8 +16,16 @@ from bulkip.run.endpoints import endpoint_of
 from bulkip.run.engine import Endpoint
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, now_utc, prepare
-from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage
-from bulkip.safety import objections
+from bulkip.run.stages import (
+    Interrupted,
+    Stage,
+    StageEnd,
+    StageRules,
+    interrupt_between_stages,
+    run_stage,
+    signalled,
+)
+from bulkip.safety import PlannedChanges, objections
 from bulkip.settings import LoadedJob
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader
@@ -32,6 +40,10 @@ class Desk(Protocol):
 
     def planned(self, prepared: Prepared) -> None:
         """Show what was planned, before anything is sent."""
+        ...
+
+    def read(self, changes: PlannedChanges, counts: Counts) -> None:
+        """Show what the plan would change, once the present values are known."""
         ...
 
     def agree(self, writes: int, url: str) -> None:
@@ -76,6 +88,7 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
+    interrupt_between_stages()
     way = Way(options, desk, options.reports_of(loaded.job), Waits({}))
     for report in way.reports:
         check_place(report.path)
@@ -104,21 +117,26 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
         _ask(prepared, endpoint, way.desk)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
-    except KeyboardInterrupt:
-        return Reached(replace(end, stop=Stop(StopKind.SIGNAL, "stopped by SIGINT", ErrorClass.CANCELLED, 2)))
+    except Interrupted as interrupted:
+        return Reached(replace(end, stop=signalled(interrupted.number)))
     return Reached(_run(Stage.APPLYING, prepared, endpoint, end, way))
 
 
 def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
     rules = StageRules(grace_s=way.options.grace_s, signals=True, tell=way.tell)
     work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
-    return anyio.run(work, backend_options={"use_uvloop": True})
+    try:
+        return anyio.run(work, backend_options={"use_uvloop": True})
+    finally:
+        interrupt_between_stages()
 
 
 def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
     """Raise SafetyStop unless limits and user agree to the writes that are left."""
     with RunReader(prepared.run_dir) as reader:
-        writes, changes = reader.writes_left(), reader.planned_changes()
+        writes, changes, counts = reader.writes_left(), reader.planned_changes(), reader.counts()
+    if changes.total or counts.of(Status.UNCHANGED):
+        desk.read(changes, counts)
     against = objections(changes, prepared.job.safety)
     if against:
         raise SafetyStop("\n".join(against))

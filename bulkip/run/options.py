@@ -9,6 +9,8 @@ from bulkip.policy import ReportSpec, Share
 from bulkip.reports.output import STDOUT
 from bulkip.settings import Job
 
+DEFAULT_RUN_DIR = Path(".bulkip")
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
@@ -34,7 +36,7 @@ class RunOptions:
     `shown` is the format of one more, on stdout.
     """
 
-    run_dir: Path = Path(".bulkip")
+    run_dir: Path = DEFAULT_RUN_DIR
     simulate: bool = False
     faults: Path | None = None
     grace_s: float = 20.0

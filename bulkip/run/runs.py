@@ -20,8 +20,8 @@ def find_run(run_dir: Path, name: str) -> Path:
     if match := NEWEST.fullmatch(name):
         return _newest(folders, int(match[1] or 0), run_dir)
     found = [folder for folder in folders if folder.name.startswith(name)]
-    if len(found) == 1 or (found and found[-1].name == name):
-        return found[-1]
+    if len(found) == 1 or (found and found[0].name == name):  # a whole id sorts before what it begins
+        return found[0]
     if found:
         names = ", ".join(folder.name for folder in found[:5])
         raise UsageError(f"`{name}` fits {len(found)} runs ({names}); write more of the id")

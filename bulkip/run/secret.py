@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bulkip.errors import UsageError
+from bulkip.inputfile import open_input
 from bulkip.policy import SecretRef, SecretSource
 
 DEFAULT = SecretRef(SecretSource.ENV, "HOSTKEY_TOKEN")
@@ -34,14 +35,16 @@ def _check(token: str, ref: SecretRef) -> None:
 
 
 def _from_file(path: Path, environment: Mapping[str, str], warn: Callable[[str], None]) -> str:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            text = file.read(LONGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: the token cannot be read: {error.strerror}; check `api.token`") from error
+    opened = open_input(path)
+    if isinstance(opened, str):
+        raise UsageError(f"{path}: the token cannot be read: {opened} (`api.token`)")
+    with opened as file:
+        mode = os.fstat(file.fileno()).st_mode
+        text = file.read(LONGEST + 1)
     if not text.strip() or len(text) > LONGEST:
         raise UsageError(f"{path}: a token file holds one line of at most {LONGEST} bytes; this one does not")
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(f"{path}: others can write this token file; `chmod 600 {path}` and check the token")
     if mode & (stat.S_IRWXG | stat.S_IRWXO) and not _trusted(path, environment):
         warn(f"{path}: others can read this token; `chmod 600 {path}`")
     return text.decode("utf-8", "replace").strip()

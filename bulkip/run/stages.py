@@ -2,9 +2,11 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import FrameType
 
 from anyio import CancelScope, create_task_group, open_signal_receiver, sleep, to_thread
 
@@ -19,6 +21,15 @@ from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised by a signal that comes between the stages; the run is to end in order."""
+
+    def __init__(self, number: int) -> None:
+        """Keep which signal it was."""
+        self.number = number
+        super().__init__()
 
 
 class Stage(StrEnum):
@@ -90,7 +101,7 @@ async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> Non
 async def _heed_signals(brake: Brake, scope: CancelScope) -> None:
     """Take the first signal as a wish, the second as an order, and leave at the third."""
     steps: list[Callable[[int], None]] = [
-        lambda number: brake.pull(_signalled(number)),
+        lambda number: brake.pull(signalled(number)),
         lambda _number: scope.cancel(),
         lambda number: os._exit(128 + number),
     ]
@@ -99,6 +110,18 @@ async def _heed_signals(brake: Brake, scope: CancelScope) -> None:
             steps.pop(0)(number)
 
 
-def _signalled(number: int) -> Stop:
+def interrupt_between_stages() -> None:
+    """Let signals raise Interrupted while no stage is running; a stage takes them in its own way."""
+    if threading.current_thread() is threading.main_thread():
+        for number in STOPPING_SIGNALS:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)
+
+
+def signalled(number: int) -> Stop:
+    """Return the stop that a signal causes."""
     name = signal.Signals(number).name
-    return Stop(StopKind.SIGNAL, f"stopped by {name}", ErrorClass.CANCELLED, signal=number)
+    return Stop(StopKind.SIGNAL, f"{name} received", ErrorClass.CANCELLED, signal=number)

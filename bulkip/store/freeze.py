@@ -4,11 +4,11 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from bulkip.errors import SHOWN_PROBLEMS, JobError
+from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
 from bulkip.model import Item, Place, Problem, Status
 from bulkip.store.schema import APPLICATION_ID, TABLES, VERSION, RunHeader, storage_errors, store_path
 
@@ -61,6 +61,8 @@ def freeze(run_dir: Path, header: RunHeader, stream: Iterable[Item | Problem], w
     path = store_path(run_dir)
     with storage_errors(path):
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            raise StoreError(f"{path}: there is a run store already; a plan needs a folder of its own")
         partial = path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -143,7 +145,8 @@ def _insert(connection: sqlite3.Connection, batch: list[Item], writing: Writing,
         return
     for item in batch:  # some address was there already: find out which, and whether it matters
         held = connection.execute(
-            "SELECT number, key, skip, source, form FROM item WHERE ip=? AND step=?", (item.ip, item.step)
+            "SELECT number, chain, key, skip, source, form FROM item WHERE ip=? AND step=?",
+            (item.ip, item.step),
         ).fetchone()
         if held and held[0] != item.number:
             _meet_again(connection, item, held, writing, tally)
@@ -152,17 +155,17 @@ def _insert(connection: sqlite3.Connection, batch: list[Item], writing: Writing,
 def _meet_again(
     connection: sqlite3.Connection,
     item: Item,
-    held: tuple[int, str, str | None, str, str],
+    held: tuple[int, int, str, str | None, str, str],
     writing: Writing,
     tally: _Tally,
 ) -> None:
     """Decide what a second row for the same address and step means."""
-    number, key, skip, source, form = held
+    number, chain, key, skip, source, form = held
     if key == item.key or item.skip:
         tally.repeated += 1
-    elif skip:  # the first row was left out by `when`; this one counts
+    elif skip:  # the first row was left out by `when`; this one takes its place among the address's items
         connection.execute("DELETE FROM item WHERE number=?", (number,))
-        connection.execute(INSERT, _row(item, writing))
+        connection.execute(INSERT, _row(replace(item, number=number, chain=chain), writing))
         tally.repeated += 1
     else:
         tally.note(Problem(_place(item.source), _difference(item, source, json.loads(form))))

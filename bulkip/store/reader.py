@@ -183,13 +183,17 @@ class RunReader:
         return list(self._planned(f"{where} ORDER BY item.number LIMIT ?", (after, most)))
 
     def to_apply(self, after: int, most: int) -> list[tuple[PlannedItem, ...]]:
-        """Return the next chains with work left, each whole; `after` is a chain, `most` counts items."""
-        found = list(self._planned("WHERE item.chain > ? ORDER BY item.number LIMIT ?", (after, most)))
+        """Return the next chains, each whole; `after` is a chain, `most` counts items, one chain at least."""
+        # a chain bears the number of its first item, so the page begins at the primary key
+        where = "WHERE item.number > ? AND item.chain > ? ORDER BY item.number LIMIT ?"
+        found = list(self._planned(where, (after, after, most)))
         chains: dict[int, list[PlannedItem]] = {}
         for planned in found:
             chains.setdefault(planned.item.chain, []).append(planned)
-        if len(found) == most and len(chains) > 1:
-            chains.popitem()  # it may be cut short; the next call begins with it
+        if len(found) == most:  # the last chain may be cut short
+            chain, _ = chains.popitem()
+            if not chains:
+                return [tuple(self._planned("WHERE item.chain = ? ORDER BY item.number", (chain,)))]
         return [tuple(chain) for chain in chains.values()]
 
     def _planned(self, tail: str, values: tuple[int, ...]) -> Iterator[PlannedItem]:

@@ -76,10 +76,10 @@ def store_path(run_dir: Path) -> Path:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Translate what SQLite and the file system say into a StoreError that names the file."""
+    """Translate what SQLite and the file system refuse into a StoreError that names the file."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeEncodeError) as error:
         raise StoreError(f"{path}: run store: {error}; check the disk and its permissions") from error
 
 

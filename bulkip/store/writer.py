@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -216,7 +216,8 @@ class RunWriter:
                 for sql, columns in statements:
                     self._connection.execute(sql, columns)
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk rolls back by itself
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
@@ -241,7 +242,7 @@ async def open_writer(run_dir: Path) -> AsyncIterator[RunWriter]:
                 writer.close()
     finally:
         with CancelScope(shield=True):
-            await to_thread.run_sync(connection.close)
+            await to_thread.run_sync(_close, connection)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -252,6 +253,14 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    """Leave one whole file behind, unless somebody is reading it just now."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    connection.close()
 
 
 def _names(names: tuple[str, ...] | None) -> str | None:
