@@ -41,6 +41,7 @@ class Tracker:
     stage: str = ""
     total: int = 0
     done: int = 0
+    done_before: int = 0
     began: float = 0.0
     statuses: Counter[str] = field(default_factory=Counter)
     waiting: Waiting | None = None
@@ -51,6 +52,7 @@ class Tracker:
         match event:
             case StageStarted(stage, total, done):
                 self.stage, self.total, self.done, self.began = stage, total, done, self.clock()
+                self.done_before = done
                 self.statuses = Counter()
             case ItemSettled(_, result):
                 self.statuses[result.status.value] += 1
@@ -64,7 +66,7 @@ class Tracker:
 
     def rate_per_s(self) -> float:
         """Return how many items a second this stage has done so far."""
-        return self.done / max(self.clock() - self.began, 1e-3)
+        return (self.done - self.done_before) / max(self.clock() - self.began, 1e-3)
 
     def told(self) -> str:
         """Return the counts and, while everyone pauses, why and for how long still."""

@@ -12,6 +12,7 @@ from bulkip.store import RunReader
 
 FORMULA = re.compile(r"[=+\-@\t\r]")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+CRLF = "\r\n"  # csv quotes only those line ends that are its own, so it must know of both
 FROM_OUTSIDE = frozenset({"error_code", "message", "before", "after", "note"})
 
 
@@ -23,7 +24,7 @@ def defused(text: str) -> str:
 def csv_lines(reader: RunReader) -> Iterator[str]:
     """Yield a header line and one line per row; lists and objects stand as JSON text."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator=CRLF)
     writer.writerow(FIELDS)
     for row in report_rows(reader):
         yield _taken(buffer)
@@ -47,4 +48,4 @@ def _taken(buffer: io.StringIO) -> str:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()
-    return text
+    return text.removesuffix(CRLF) + "\n"

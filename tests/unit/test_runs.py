@@ -1,0 +1,100 @@
+"""Which run a user means."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from anyio import run
+
+from bulkip.errors import UsageError
+from bulkip.run.runs import find_run
+from bulkip.store import open_writer
+from tests.storedruns import HEADER, frozen, item
+
+FIRST, SECOND, PLAN = "20260901T031500-aaaaaa", "20260902T031500-bbbbbb", "20260903T031500-cccccc"
+
+
+async def started(folder: Path, at: float) -> None:
+    """Start a run at this moment."""
+    async with open_writer(folder) as writer:
+        await writer.begin_start(at)
+
+
+def made(run_dir: Path, name: str, started_at: float | None) -> None:
+    """Make a run with one item; without a moment it stays a plan."""
+    frozen(run_dir / "runs" / name, [item(1)], replace(HEADER, id=name))
+    if started_at is not None:
+        run(started, run_dir / "runs" / name, started_at)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """Return a run directory with two runs, a plan, and things that are neither."""
+    made(tmp_path, FIRST, 100.0)
+    made(tmp_path, SECOND, 200.0)
+    made(tmp_path, PLAN, None)
+    (tmp_path / "runs" / "20260904T000000-dddddd").mkdir()
+    (tmp_path / "runs" / "notes.txt").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        pytest.param("last", SECOND, id="last"),
+        pytest.param("last~0", SECOND, id="last-itself"),
+        pytest.param("last~1", FIRST, id="the-one-before"),
+        pytest.param(FIRST, FIRST, id="whole-id"),
+        pytest.param("20260901", FIRST, id="unique-prefix"),
+        pytest.param(PLAN, PLAN, id="plan-by-its-id"),
+    ],
+)
+def test_run_is_found_by_what_users_say(run_dir: Path, name: str, found: str) -> None:
+    """An id, a unique prefix, `last` and `last~1` name a run; a plan is never the last run."""
+    assert find_run(run_dir, name) == run_dir / "runs" / found
+
+
+def test_last_is_the_one_that_started_last(run_dir: Path) -> None:
+    """A run that was resumed yesterday comes after one that was planned later."""
+    run(started, run_dir / "runs" / FIRST, 300.0)
+
+    assert find_run(run_dir, "last").name == FIRST
+
+
+def test_whole_id_beats_longer_ones(run_dir: Path) -> None:
+    """An id that is the beginning of another one still names its own run."""
+    made(run_dir, f"{FIRST}0", 300.0)
+
+    assert find_run(run_dir, FIRST).name == FIRST
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("2026090", "fits 3 runs", id="ambiguous"),
+        pytest.param("2025", f"the newest is {PLAN}", id="unknown"),
+        pytest.param("last~2", "there are 2 executed runs", id="too-far-back"),
+        pytest.param("20260904", "no run `20260904`", id="folder-without-store"),
+        pytest.param("../runs", "no run `../runs`", id="path"),
+        pytest.param("last~x", "no run `last~x`", id="no-number"),
+    ],
+)
+def test_run_that_is_not_there_is_told(run_dir: Path, name: str, words: str) -> None:
+    """A name that fits no run, or several, is refused with what there is."""
+    with pytest.raises(UsageError) as caught:
+        find_run(run_dir, name)
+
+    assert words in str(caught.value)
+
+
+def test_first_run_is_still_to_come(tmp_path: Path) -> None:
+    """Where nothing ever ran, the message says how a run is made."""
+    with pytest.raises(UsageError, match="`bulkip run JOB` makes one"):
+        find_run(tmp_path / "nowhere", "last")
+
+
+def test_damaged_run_does_not_hide_the_others(run_dir: Path) -> None:
+    """One store that cannot be read does not make `last` useless."""
+    (run_dir / "runs" / SECOND / "run.db").write_bytes(b"damaged " * 999)
+
+    assert find_run(run_dir, "last").name == FIRST
