@@ -25,9 +25,9 @@ class Course:
 
     `wanted` are the PTR names a write wants, None for reads and for writes
     that nothing shows; `before` those seen before it, None when unread.
-    `tries` counts the calls of the purpose that is `next` since it last made
-    progress; `calls` those of the item itself. `trouble` is the last answer
-    to the item's own call.
+    `calls`, `befores` and `readbacks` count what was sent in this start, each
+    bounded by itself; `blocked` counts the answers of an edge that blocks us.
+    `trouble` is the last answer to the item's own call.
     """
 
     next: Purpose
@@ -36,17 +36,30 @@ class Course:
     before: tuple[str, ...] | None = None
     number: int = 0
     calls: int = 0
-    tries: int = 0
-    doubted: bool = False
+    befores: int = 0
+    readbacks: int = 0
+    blocked: int = 0
     trouble: Verdict | None = None
+
+    @property
+    def sent(self) -> int:
+        """How many calls of the purpose that is `next` were sent in this start."""
+        match self.next:
+            case Purpose.BEFORE:
+                return self.befores
+            case Purpose.READBACK:
+                return self.readbacks
+            case _:
+                return self.calls
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Go on with this course after so many seconds."""
+    """Go on with this course after so many seconds; `cleared` as in Settled."""
 
     course: Course
     delay_s: float
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +93,14 @@ def backoff_s(policy: RetryPolicy, attempt: int, rng: Random) -> float:
 
 def decide(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random) -> Decision:
     """Return what follows from an answer; `course` is the one that led to the call."""
-    course = replace(course, number=course.number + 1, tries=course.tries + 1)
+    blocked = course.blocked + (verdict.kind is VerdictKind.BLOCKED)
+    course = replace(course, number=course.number + 1, blocked=blocked)
     match course.next:
         case Purpose.BEFORE:
+            course = replace(course, befores=course.befores + 1)
             return _after_before(policy, course, verdict, rng)
         case Purpose.READBACK:
+            course = replace(course, readbacks=course.readbacks + 1)
             return _after_readback(policy, course, verdict, rng)
         case _:
             course = replace(course, calls=course.calls + 1, trouble=verdict)
@@ -108,10 +124,15 @@ def _after_write(
     if verdict.in_doubt or verdict.kind is VerdictKind.REFUSED:
         if course.wanted is None:
             return Settled(_in_doubt(verdict, "no read shows what this write left behind"))
-        doubted = course.doubted or verdict.in_doubt
-        readback = replace(course, next=Purpose.READBACK, tries=0, doubted=doubted)
-        return Again(readback, max(settle_s, verdict.retry_after_s or 0))
+        return _read_back(policy, settle_s, course, verdict)
     return _once_more(policy, course, verdict, rng) or Settled(_failed(verdict))
+
+
+def _read_back(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict) -> Decision:
+    """Return the read-back that settles a doubt; `retry.attempts` bounds those of an item like its calls."""
+    if course.readbacks >= policy.attempts:
+        return Settled(_in_doubt(verdict, "no read-back is left to settle it"))
+    return Again(replace(course, next=Purpose.READBACK), max(settle_s, verdict.retry_after_s or 0))
 
 
 def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
@@ -124,7 +145,7 @@ def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Ra
     if course.wanted is not None and same_names(names, course.wanted):
         return Settled(Result(Status.UNCHANGED, names=names))
     if same_names(names, course.before):
-        return Again(replace(course, next=Purpose.CALL, tries=0), 0)
+        return Again(replace(course, next=Purpose.CALL), 0)
     text = f"the value moved from `{text_of(course.before)}` to `{text_of(names)}` since the plan"
     return Settled(Result(Status.CONFLICT, message=text, note="not overwritten", names=names))
 
@@ -142,19 +163,20 @@ def _after_readback(policy: RetryPolicy, course: Course, verdict: Verdict, rng: 
     if course.before is None or not same_names(names, course.before):
         note = f"read-back shows `{text_of(names)}`, which is neither the value wanted nor the one before"
         return Settled(replace(_in_doubt(trouble, note), names=names))
-    call = replace(course, next=Purpose.CALL, tries=course.calls)
-    again = None if trouble.kind is VerdictKind.REFUSED else _once_more(policy, call, trouble, rng)
+    again = _once_more(policy, replace(course, next=Purpose.CALL), trouble, rng)
+    if again is not None:
+        return replace(again, cleared=True)
     note = "read-back shows the value before"
-    return again or Settled(replace(_failed(trouble), note=note, names=names), cleared=True)
+    return Settled(replace(_failed(trouble), note=note, names=names), cleared=True)
 
 
 def _once_more(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Again | None:
     """Return the same call again after a back-off, or None when it is not worth it or tries are used up."""
-    most = min(policy.attempts, BLOCKED_TRIES) if verdict.kind is VerdictKind.BLOCKED else policy.attempts
-    worth = verdict.kind in WORTH_ANOTHER or verdict.kind is VerdictKind.BLOCKED
-    if not worth or course.tries >= most:
+    blocked = verdict.kind is VerdictKind.BLOCKED
+    worth = course.blocked < BLOCKED_TRIES if blocked else verdict.kind in WORTH_ANOTHER
+    if not worth or course.sent >= policy.attempts:
         return None
-    return Again(course, max(backoff_s(policy, course.tries, rng), verdict.retry_after_s or 0))
+    return Again(course, max(backoff_s(policy, course.sent, rng), verdict.retry_after_s or 0))
 
 
 def shown_names(verdict: Verdict) -> tuple[str, ...] | None:

@@ -49,7 +49,7 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
     if not shown:
         return course
     if planned.in_doubt:
-        return replace(course, next=Purpose.READBACK, doubted=True)
+        return replace(course, next=Purpose.READBACK)
     age_s = rules.wall() - planned.before.read_at if planned.before else 0
     stale = age_s >= rules.read_again_after_s
     return replace(course, next=Purpose.BEFORE) if reading or stale else course
@@ -77,6 +77,8 @@ class Worker:
             if verdict is None:
                 break
             decision = decide(self._rules.retry, self._rules.settle_s, course, verdict, self._rules.rng)
+            if not isinstance(decision, Seen) and decision.cleared:
+                await self._store.clear_doubt(planned.item)
             match decision:
                 case Again(course, delay_s) if delay_s > 0:
                     return Parked(replace(turn, course=course), delay_s)
@@ -85,9 +87,7 @@ class Worker:
                 case Seen(names):
                     await self._keep_before(planned.item, names, course.wanted or ())
                     return None
-                case Settled(result, cleared):
-                    if cleared:
-                        await self._store.clear_doubt(planned.item)
+                case Settled(result):
                     following = await self._settle(turn, result)
                     if following is None:
                         return None

@@ -83,6 +83,7 @@ def rows(table: dict[str, tuple[tuple[Verdict, ...], str]]) -> list[object]:
             "token-refused": ((AUTH,), "call"),
             "blocked": ((BLOCKED,), "call"),
             "blocked-twice": ((BLOCKED, BLOCKED), "failed"),
+            "blocked-once-after-another": ((CONNECT, BLOCKED), "call"),
             "second-success": ((CONNECT, SUCCESS), "ok"),
             "attempts-left": ((CONNECT, THROTTLE), "call"),
             "attempts-used-up": ((CONNECT, THROTTLE, UNREADABLE), "failed"),
@@ -247,7 +248,7 @@ def test_conflict_names_both_values() -> None:
 )
 def test_doubt_of_an_earlier_start_is_settled_by_a_reading(shown: str, follows: str) -> None:
     """A write that was in flight when the process died is read back before it is sent again."""
-    left = replace(WRITE, next=Purpose.READBACK, doubted=True, number=1)
+    left = replace(WRITE, next=Purpose.READBACK, number=1)
 
     assert told(after(left, showing(shown))) == follows
 
@@ -295,3 +296,12 @@ def test_failure_keeps_the_servers_words(verdict: Verdict) -> None:
 def test_names_are_taken_from_an_answer_only(verdict: Verdict, names: tuple[str, ...] | None) -> None:
     """An address without PTR has shown no names; a refusal has shown nothing."""
     assert shown_names(verdict) == names
+
+
+def test_read_backs_of_an_item_are_bounded_by_themselves() -> None:
+    """However the doubts follow each other, an item is read back as often as it may be called, no more."""
+    answers = (LOST, CONNECT, CONNECT, showing("old.example"), LOST)
+
+    left = after(WRITE, *answers)
+
+    assert told(left) == "unknown"

@@ -18,7 +18,7 @@ STARTS = (
     PTR,  # a write
     Course(next=Purpose.CALL, writes=True),  # a write that nothing shows
     replace(PTR, next=Purpose.BEFORE),  # a write with an old reading
-    replace(PTR, next=Purpose.READBACK, doubted=True),  # a write left in doubt by an earlier start
+    replace(PTR, next=Purpose.READBACK),  # a write left in doubt by an earlier start
     replace(PTR, before=None),  # a write whose value before is not known
 )
 MOST_CALLS = 400
