@@ -168,7 +168,7 @@ def _proved(reading: _Reading) -> Verdict | None:
     found = reading.envelope
     if found is None or found.claims_failure or reading.answer.status != HTTPStatus.OK:
         return None
-    if found.repaired or not (found.claims_success or reading.action.name == "get_client_ip"):
+    if found.repaired or not (found.claims_success or reading.action.self_evident):
         return None
     if found.pending:
         return _unknown(reading, "accepted but not finished: the answer names a callback")

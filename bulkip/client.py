@@ -78,8 +78,8 @@ class Client:
             sent_at, wall = current_time(), self._judge.wall()
             reply = await self._wire.send(request)
         verdict = self._capped(self._judge.verdict(request, reply, self._judge.wall()))
-        await self._write_down(request, attempt, verdict, wall)
         self._draw_conclusions(attempt.item, verdict, sent_at)
+        await self._write_down(request, attempt, verdict, wall)
         return verdict
 
     async def _may_send(self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt) -> bool:

@@ -9,6 +9,7 @@ any window stays within the limit, although calls arrive with jitter.
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from math import floor
 
 from aiolimiter import AsyncLimiter
@@ -19,6 +20,8 @@ from bulkip.model import Rate
 SLOT_S = 0.010
 CATCH_UP_S = 0.005
 """What a late timer may make up for; what a stalled loop could not use beyond this is dropped."""
+LATE_S = 0.001
+"""A call that leaves so long after its permission counts from when it left."""
 
 
 class SlidingWindow:
@@ -45,6 +48,24 @@ class SlidingWindow:
         """Count calls that go out now."""
         self._sent.extend([now] * calls)
 
+    def postpone(self, noted: float, now: float) -> None:
+        """Count a call now that was noted earlier; one that has left the window comes back."""
+        with suppress(ValueError):
+            self._sent.remove(noted)
+        self._sent.append(now)
+
+
+class _Permission:
+    """What a waiter waits for, and when it was given."""
+
+    def __init__(self) -> None:
+        self.given = Event()
+        self.given_at = 0.0
+
+    def give(self, now: float) -> None:
+        self.given_at = now
+        self.given.set()
+
 
 class Pacer:
     """Hands out permissions to send, in the order of asking, within every rate at once.
@@ -61,21 +82,22 @@ class Pacer:
         self._bucket = AsyncLimiter(size, size / pace)
         now = current_time()
         self._windows = [SlidingWindow(rate, headroom, ages_s, now) for rate in rates]
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[_Permission] = deque()
         self._asked = Event()
         self._held_until = 0.0
 
     async def acquire(self) -> None:
         """Wait until one more call may go out."""
-        permission = Event()
+        permission = _Permission()
         self._waiting.append(permission)
         self._asked.set()
         try:
-            await permission.wait()
+            await permission.given.wait()
         except BaseException:
             if permission in self._waiting:
                 self._waiting.remove(permission)
             raise
+        self._leave(permission)
 
     def hold_until(self, time: float) -> None:
         """Hand out nothing before this time of the loop's clock."""
@@ -107,4 +129,11 @@ class Pacer:
         for window in self._windows:
             window.note(count, now)
         for _ in range(count):
-            self._waiting.popleft().set()
+            self._waiting.popleft().give(now)
+
+    def _leave(self, permission: _Permission) -> None:
+        """Count a call from when it leaves: the loop may have stalled since its permission was given."""
+        now = current_time()
+        if now - permission.given_at > LATE_S:
+            for window in self._windows:
+                window.postpone(permission.given_at, now)

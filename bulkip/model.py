@@ -149,13 +149,14 @@ class ApiRequest:
     """One call as the API documents it, without the token.
 
     `form` goes out in this order, after `action`. `writes` says whether the
-    server may change something by it.
+    server may change something by it, `needs_token` whether one goes with it.
     """
 
     action: str
     form: Mapping[str, str]
     writes: bool = False
     script: str = "ip.php"
+    needs_token: bool = True
 
 
 @dataclass(frozen=True, slots=True)

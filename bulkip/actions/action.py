@@ -62,7 +62,7 @@ class Action:
     to send, and raises `ParameterError` with all that is wrong.
     `parse` turns a successful envelope into the typed answer, and raises
     `AnswerShapeError`; `empty` is the answer when the server says that there is
-    nothing. `read_back` gives the read that shows what a write with
+    nothing; `self_evident` that a valid answer proves success by itself. `read_back` gives the read that shows what a write with
     this form left behind; None when nothing shows it.
     """
 
@@ -77,6 +77,7 @@ class Action:
     writes: bool = False
     replayable: bool = True
     empty: JsonValue = None
+    self_evident: bool = False
     read_back: Callable[[Mapping[str, str]], ApiRequest] | None = None
     read_back_help: str = "a read changes nothing"
 

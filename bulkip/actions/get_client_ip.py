@@ -29,6 +29,7 @@ ACTION = Action(
     parameters=(),
     build=build,
     parse=parse,
+    self_evident=True,
     answer='{"ip": "192.0.2.1"}',
     example="- action: get_client_ip",
     needs_ip=False,

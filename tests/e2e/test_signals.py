@@ -1,4 +1,4 @@
-"""What is left after a signal in the middle of a run: the rows, the reports, and no write that nobody knows of."""
+"""What is left after a signal in the middle of a run: rows, reports, and no write that nobody knows of."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from tests.program import bulkip, clean_environment
 PATIENCE_S = 30
 TOKEN = {"HOSTKEY_TOKEN": "simulated"}
 COUNT = 80
+LATER = "203.0.113.24-203.0.113.255"
 JOB = """
 version: 1
 name: signals
@@ -39,6 +40,7 @@ class Milestone(StringIO):
     def __init__(self, action: str, calls: int) -> None:
         """Wait for this many."""
         super().__init__()
+        self.action = action
         self._mark = f'"action": "{action}"'
         self._left = calls
         self.reached = Event()
@@ -96,7 +98,8 @@ def running(
 ) -> Iterator[Running]:
     """Start a run of eighty writes and wait until the milestone is reached."""
     seeds = [Seed(f"203.0.113.{host}", 4711, "NL", f"old-{host}.example.org") for host in range(COUNT)]
-    settings = SimulatorSettings(latency_s=0.02, log=milestone, faults=faults)
+    slow = Fault(action=milestone.action, ip=LATER, delay_s=0.5)  # so that the signal comes in time
+    settings = SimulatorSettings(log=milestone, faults=(*faults, slow))
     with EmbeddedSimulator(seeds, settings) as api:
         (folder / "job.yaml").write_text(JOB.format(url=api.url))
         command = [sys.executable, "-m", "bulkip", "run", "job.yaml", "--yes", "--progress", "plain"]
@@ -130,7 +133,7 @@ def known(rows: list[dict[str, Any]], *statuses: str) -> set[str]:
     ],
 )
 def test_signal_ends_a_run_in_order(tmp_path: Path, number: int, code: int) -> None:
-    """After the first signal calls in flight are answered, nothing new goes out, and the report is written."""
+    """After the first signal calls in flight are answered, nothing new goes out, a report is written."""
     with running(tmp_path, Milestone("update_ptr", 20)) as run:
         run.signal(number)
         ended = run.end()
@@ -160,8 +163,8 @@ def test_signal_while_reading_writes_nothing(tmp_path: Path) -> None:
 
 def test_second_signal_ends_what_is_in_flight(tmp_path: Path) -> None:
     """A second signal does not wait for the answers: writes without one are unknown."""
-    silent = Fault(action="update_ptr", ip="203.0.113.20-203.0.113.255", hang_s=600, effect=True)
-    with running(tmp_path, Milestone("update_ptr", 24), faults=(silent,)) as run:
+    silent = Fault(action="update_ptr", ip=LATER, hang_s=600, effect=True)
+    with running(tmp_path, Milestone("update_ptr", 28), faults=(silent,)) as run:
         run.signal(signal.SIGINT)
         run.hear("SIGINT")
         run.signal(signal.SIGINT)
@@ -176,8 +179,8 @@ def test_second_signal_ends_what_is_in_flight(tmp_path: Path) -> None:
 
 def test_grace_ends_what_is_in_flight(tmp_path: Path) -> None:
     """A call that is not answered within --grace is given up, and its write is unknown."""
-    silent = Fault(action="update_ptr", ip="203.0.113.20-203.0.113.255", hang_s=600, effect=True)
-    milestone = Milestone("update_ptr", 24)
+    silent = Fault(action="update_ptr", ip=LATER, hang_s=600, effect=True)
+    milestone = Milestone("update_ptr", 28)
     with running(tmp_path, milestone, "--grace", "200ms", faults=(silent,)) as run:
         run.signal(signal.SIGINT)
         ended = run.end()
@@ -187,9 +190,9 @@ def test_grace_ends_what_is_in_flight(tmp_path: Path) -> None:
 
 
 def test_third_signal_leaves_at_once_and_the_store_is_true(tmp_path: Path) -> None:
-    """However a run is left, `bulkip report` has a row per item, and no write that was sent is called not run."""
-    silent = Fault(action="update_ptr", ip="203.0.113.20-203.0.113.255", hang_s=600, effect=True)
-    with running(tmp_path, Milestone("update_ptr", 24), faults=(silent,)) as run:
+    """However a run is left, the store has a row per item, and calls no write that was sent not run."""
+    silent = Fault(action="update_ptr", ip=LATER, hang_s=600, effect=True)
+    with running(tmp_path, Milestone("update_ptr", 28), faults=(silent,)) as run:
         run.signal(signal.SIGINT)
         run.hear("SIGINT")
         run.signal(signal.SIGINT)
@@ -203,7 +206,7 @@ def test_third_signal_leaves_at_once_and_the_store_is_true(tmp_path: Path) -> No
 
 
 def test_killed_run_leaves_every_row_and_every_write(tmp_path: Path) -> None:
-    """After kill -9 the store has a row per item and knows of every write that the server carried out (L1, L2)."""
+    """After kill -9 the store has a row per item and knows of every write that was carried out (L1, L2)."""
     with running(tmp_path, Milestone("update_ptr", 30)) as run:
         os.kill(run.process.pid, signal.SIGKILL)
         run.end()
