@@ -48,6 +48,6 @@ class Access:
         self._number += 1
         answer = await self._client.call(PROBE, attempt)
         if answer is not None and answer.kind is VerdictKind.AUTH:
-            text = f"the token is refused: {answer.message}; set a valid one and resume"
+            text = f"the token is refused: {answer.message}; set a valid one"
             self._brake.pull(Stop(StopKind.ACCESS, text, ErrorClass.AUTH))
         return answer is not None and answer.kind is VerdictKind.SUCCESS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
-from anyio import CancelScope, current_time
+from anyio import CancelScope, current_time, get_cancelled_exc_class
 
 from bulkip.brake import Brake
 from bulkip.errors import StoreError
@@ -16,6 +16,8 @@ from bulkip.policy import Limits, RetryPolicy
 from bulkip.retry import backoff_s
 from bulkip.stops import Watch, watch
 from bulkip.store import Attempt, Outcome
+
+CUT_OFF = Verdict(VerdictKind.TRANSIENT, ErrorClass.CANCELLED, message="cut off when the run was stopped")
 
 
 class Wire(Protocol):
@@ -76,11 +78,20 @@ class Client:
             if not await self._may_send(stack, request, attempt):
                 return None
             sent_at, wall = current_time(), self._judge.wall()
-            reply = await self._wire.send(request)
+            reply = await self._carry(request, attempt, wall)
         verdict = self._capped(self._judge.verdict(request, reply, self._judge.wall()))
         self._draw_conclusions(attempt.item, verdict, sent_at)
         await self._write_down(request, attempt, verdict, wall)
         return verdict
+
+    async def _carry(self, request: ApiRequest, attempt: Attempt, wall: float) -> Reply:
+        """Send, and note a call that is cancelled on its way: it was on the wire all the same."""
+        try:
+            return await self._wire.send(request)
+        except get_cancelled_exc_class():
+            with CancelScope(shield=True), suppress(StoreError):
+                await self._write_down(request, attempt, replace(CUT_OFF, in_doubt=request.writes), wall)
+            raise
 
     async def _may_send(self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt) -> bool:
         """Wait for a place, for the write-ahead and for the pace, in this order.

@@ -15,6 +15,7 @@ from bulkip.model import Status
 from bulkip.quantities import counted
 
 TITLES = {"reading": "reading current values", "applying": "applying"}
+STOPPING = "stopping: {reason}; waiting for the calls in flight"
 LINE_EVERY_S = 30.0
 DRAW_EVERY_S = 0.1
 
@@ -110,7 +111,7 @@ class Plain(Silent):
                 self._write(f"{TITLES.get(stage, stage)}: {counted(total, 'item')}")
                 self._next = self._clock() + LINE_EVERY_S
             case Stopping(reason):
-                self._write(f"stopping: {reason}")
+                self._write(STOPPING.format(reason=reason))
             case StageEnded():
                 self._line()
             case _ if self._clock() >= self._next:
@@ -154,7 +155,7 @@ class Live(Silent):
             case StageEnded():
                 self._progress.stop()
             case Stopping(reason):
-                self._progress.console.print(f"stopping: {reason}", markup=False, highlight=False)
+                self._progress.console.print(STOPPING.format(reason=reason), markup=False, highlight=False)
             case _ if self._clock() - self._drawn_at >= DRAW_EVERY_S:
                 self._draw()
 
@@ -179,7 +180,8 @@ class Live(Silent):
 
 def progress_view(kind: str, write: Callable[[str], None], *, colour: bool) -> ProgressView:
     """Return the view for `auto`, `tty`, `plain` or `none`; `auto` looks at stderr."""
-    console = Console(stderr=True, no_color=not colour, force_terminal=True if kind == "tty" else None)
+    no_color = None if colour else True  # None lets rich look at NO_COLOR
+    console = Console(stderr=True, no_color=no_color, force_terminal=True if kind == "tty" else None)
     if kind == "none":
         return Silent()
     if kind == "tty" or (kind == "auto" and console.is_terminal and not console.is_dumb_terminal):

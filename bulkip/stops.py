@@ -81,4 +81,4 @@ def _blocked(seen: Watch, item: int) -> tuple[Watch, Stop | None]:
     if len(seen.blocked) < BLOCKED:
         return seen, None
     text = f"{BLOCKED} different items in a row were answered with HTTP 403 and HTML: something blocks us"
-    return seen, Stop(StopKind.HALT, f"{text}; ask the provider, then resume", ErrorClass.PERMISSION)
+    return seen, Stop(StopKind.HALT, f"{text}; ask the provider before going on", ErrorClass.PERMISSION)

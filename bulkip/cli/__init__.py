@@ -1,9 +1,11 @@
 """The command line: argv in, exit code out."""
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -17,6 +19,9 @@ EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
     (AccessError, 7),
 )
 INTERNAL = 1
+HALTED = 6
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+"""What a stdout says that cannot take more; every other file has errors of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,6 +43,13 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our stdout left; that is his right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with suppress(OSError):
+            click.echo(f"stdout cannot be written to: {error.strerror}", err=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HALTED
     except BulkipError as error:
         click.echo(str(error), err=True)
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), INTERNAL)

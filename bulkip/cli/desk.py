@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+import termios
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
@@ -13,12 +15,13 @@ from bulkip.progress import ProgressView
 from bulkip.quantities import counted
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
+from bulkip.retry import text_of
 from bulkip.run.ending import Conclusion
 from bulkip.run.options import DEFAULT_RUN_DIR
 from bulkip.run.planning import Prepared
-from bulkip.run.recap import trouble_lines
+from bulkip.run.recap import next_steps, trouble_lines
 from bulkip.safety import PlannedChanges
-from bulkip.store import RunReader
+from bulkip.store import Change, RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class TerminalDesk:
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
         self.say(f"{mark}{prepared.job.name}: {', '.join(parts)} (run {prepared.header.id})")
 
-    def read(self, changes: PlannedChanges, counts: Counts) -> None:
+    def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
         """Tell what the plan would change, now that the present values are known."""
         parts = [(changes.sets, "to set"), (changes.changes, "to change"), (changes.clears, "to clear")]
         parts += [
@@ -67,6 +70,10 @@ class TerminalDesk:
         ]
         told = ", ".join(f"{count:,} {what}" for count, what in parts if count)
         self.say(f"plan: {told or 'nothing to change'}")
+        for change in ahead:
+            self.say(f"  {change.ip:<15} {text_of(change.before)} -> {text_of(change.wanted)}")
+        if changes.total > len(ahead):
+            self.say(f"  ... and {changes.total - len(ahead):,} more")
 
     def agree(self, writes: int, url: str) -> None:
         """Ask on a terminal; elsewhere the command line must have answered. Raises SafetyStop."""
@@ -82,14 +89,30 @@ class TerminalDesk:
                 f"{counted(writes, 'write')} to {url} need a confirmation, and there is no terminal "
                 f"to ask on; add --yes or --confirm {writes}"
             )
-        click.echo(f"{counted(writes, 'write')} to {url}; go on? [y/N] ", err=True, nl=False)
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if not self._confirmed(f"{counted(writes, 'write')} to {url}; go on? [y/N] "):
             raise SafetyStop("not confirmed; nothing was written")
+
+    @staticmethod
+    def _confirmed(question: str) -> bool:
+        """Ask until there is a yes or a no; what was typed before the question is no answer to it."""
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        line, answer = "", None
+        while answer not in {"y", "yes", "n", "no", ""}:
+            click.echo(question, err=True, nl=False)
+            try:
+                line = sys.stdin.readline()
+            except KeyboardInterrupt:
+                click.echo(err=True)
+                raise
+            answer = line.strip().lower()
+        if not line:  # the end of the input leaves the cursor behind the question
+            click.echo(err=True)
+        return answer in {"y", "yes"}
 
     def recap(self, conclusion: Conclusion) -> None:
         """Tell how the run ended: counts, what went wrong, where the reports are, what to do next."""
         prepared = conclusion.prepared
-        for problem in conclusion.problems:
+        for problem in conclusion.unwritten.values():
             click.echo(f"error: {problem}", err=True)
         if conclusion.safety is not None:
             click.echo(f"stopped before the first write: {conclusion.safety}", err=True)
@@ -114,10 +137,10 @@ class TerminalDesk:
             for line in trouble_lines(reader):
                 self.say(f"  {line}")
         for report in conclusion.reports:
-            if report.path != "-":
+            if report.path != "-" and report.path not in conclusion.unwritten:
                 self.say(f"  report  {report.path} ({report.format})")
         self.say(f"  run     {prepared.run_dir}")
         self.say(f"  rows    bulkip report {prepared.header.id} -f text{self._run_dir_option(prepared)}")
-        if conclusion.counts.of(Status.NOT_RUN):
-            self.say("  next    run the same command again: what is already as wanted is left alone")
+        for step in next_steps(conclusion):
+            self.say(f"  next    {step}")
         self.say(f"  exit    {conclusion.exit_code}")

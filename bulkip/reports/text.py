@@ -13,7 +13,8 @@ def text_lines(reader: RunReader) -> Iterator[str]:
     """Yield a line per item with what happened to it, and a last line with the counts."""
     for row in report_rows(reader):
         yield f"{row['status']:<10} {row['action']:<13} {row['ip'] or '-':<15} {_told(row)}".rstrip() + "\n"
-    yield f"{outcome(summary(reader))}\n"
+    told = summary(reader)
+    yield f"{told['job']} (run {told['run']}): {outcome(told)}\n"
 
 
 def outcome(told: dict[str, JsonValue]) -> str:

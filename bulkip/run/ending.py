@@ -1,8 +1,8 @@
 """What a run comes to: its exit code, its reports, and what stands in the store about its end."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bulkip.errors import StoreError, leading_error
@@ -21,8 +21,8 @@ from bulkip.store import RunReader, open_writer
 class Conclusion:
     """How a run ended.
 
-    `safety` is what a limit said before the first write, `problems` what could
-    not be written at the end.
+    `safety` is what a limit said before the first write, `unwritten` why a
+    file could not be written at the end, by its path.
     """
 
     prepared: Prepared
@@ -31,7 +31,7 @@ class Conclusion:
     stop: Stop | None
     safety: str | None
     reports: tuple[ReportSpec, ...] = ()
-    problems: tuple[str, ...] = ()
+    unwritten: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class LastWord:
 
     start: int | None
     exit_code: int
-    why: tuple[str, str] | None
+    why: tuple[str, str | None] | None
 
 
 async def close_books(run_dir: Path, word: LastWord, waits: Waits) -> None:
@@ -94,13 +94,13 @@ def count(run_dir: Path) -> Counts:
         return reader.counts()
 
 
-def write_reports(run_dir: Path, reports: Iterable[ReportSpec]) -> list[str]:
-    """Render reports from the store; return what could not be written, one sentence each."""
-    problems = []
+def write_reports(run_dir: Path, reports: Iterable[ReportSpec]) -> dict[str, str]:
+    """Render reports from the store; return why any could not be written, by its path."""
+    problems = {}
     for report in reports:
         try:
             with RunReader(run_dir) as reader:
                 write_report(report.path, FORMATS[report.format](reader))
         except StoreError as error:
-            problems.append(str(error))
+            problems[report.path] = str(error)
     return problems

@@ -1,16 +1,18 @@
 """A run from the job file to the exit code: freeze, read, ask, apply, report."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import anyio
 
-from bulkip.errors import SafetyStop, StoreError
+from bulkip.errors import SafetyStop, StoreError, UsageError
 from bulkip.events import Event
 from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
-from bulkip.reports.output import check_place
+from bulkip.reports.output import STDOUT, check_place
 from bulkip.run.ending import Conclusion, LastWord, Waits, close_books, code_of, count, write_reports
 from bulkip.run.endpoints import endpoint_of
 from bulkip.run.engine import Endpoint
@@ -26,9 +28,11 @@ from bulkip.run.stages import (
     signalled,
 )
 from bulkip.safety import PlannedChanges, objections
-from bulkip.settings import LoadedJob
+from bulkip.settings import Job, LoadedJob
 from bulkip.stops import Stop, StopKind
-from bulkip.store import RunReader
+from bulkip.store import Change, RunReader
+
+SHOWN_CHANGES = 5
 
 
 class Desk(Protocol):
@@ -42,8 +46,8 @@ class Desk(Protocol):
         """Show what was planned, before anything is sent."""
         ...
 
-    def read(self, changes: PlannedChanges, counts: Counts) -> None:
-        """Show what the plan would change, once the present values are known."""
+    def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
+        """Show what the plan would change, once the present values are known; `ahead` are the first."""
         ...
 
     def agree(self, writes: int, url: str) -> None:
@@ -90,8 +94,7 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
         raise AssertionError("a job without problems is a job")
     interrupt_between_stages()
     way = Way(options, desk, options.reports_of(loaded.job), Waits({}))
-    for report in way.reports:
-        check_place(report.path)
+    _check_reports(way.reports, loaded.job, options)
     open_endpoint = endpoint_of(loaded.job, options, desk.warn)
     prepared = prepare(loaded, options, now_utc())
     desk.planned(prepared)
@@ -104,13 +107,25 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     return _conclude(prepared, reached, way)
 
 
+def _check_reports(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:
+    """Raise UsageError when a report has no place, or would replace what the job reads."""
+    read = [job.path, options.faults, *(getattr(source, "path", None) for source in job.sources)]
+    inputs = {Path(path).resolve() for path in read if path is not None}
+    for report in reports:
+        check_place(report.path)
+        if report.path != STDOUT and Path(report.path).resolve() in inputs:
+            raise UsageError(f"{report.path}: the job reads this file; give the report another path")
+
+
 def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     """Read, ask and apply, as far as it goes."""
     end = StageEnd(None, None)
     with RunReader(prepared.run_dir) as reader:
-        reads, left = reader.reads_left(), reader.items_left()
+        reads = reader.reads_left()
+    left = _left(prepared)
     if reads:
         end = _run(Stage.READING, prepared, endpoint, end, way)
+        left = _left(prepared)
     if end.stop is not None or not left:
         return Reached(end)
     try:
@@ -120,6 +135,11 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     except Interrupted as interrupted:
         return Reached(replace(end, stop=signalled(interrupted.number)))
     return Reached(_run(Stage.APPLYING, prepared, endpoint, end, way))
+
+
+def _left(prepared: Prepared) -> int:
+    with RunReader(prepared.run_dir) as reader:
+        return reader.items_left()
 
 
 def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
@@ -135,8 +155,9 @@ def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
     """Raise SafetyStop unless limits and user agree to the writes that are left."""
     with RunReader(prepared.run_dir) as reader:
         writes, changes, counts = reader.writes_left(), reader.planned_changes(), reader.counts()
+        ahead = reader.changes_ahead(SHOWN_CHANGES)
     if changes.total or counts.of(Status.UNCHANGED):
-        desk.read(changes, counts)
+        desk.read(changes, counts, ahead)
     against = objections(changes, prepared.job.safety)
     if against:
         raise SafetyStop("\n".join(against))
@@ -146,22 +167,22 @@ def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
 
 def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     """Close the books and write the reports; what fails here is told, and halts what had not stopped."""
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     counts, stop, safety = Counts(), reached.end.stop, reached.safety
     try:
         counts = count(prepared.run_dir)
         anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits)
     except StoreError as error:
-        problems.append(str(error))
-    problems += write_reports(prepared.run_dir, way.reports)
+        problems[str(prepared.run_dir)] = str(error)
+    problems |= write_reports(prepared.run_dir, way.reports)
     if problems and stop is None:
-        stop = Stop(StopKind.HALT, problems[0], ErrorClass.INTERNAL)
+        stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
     code = code_of(counts, stop, safety=safety is not None, internal=reached.internal)
-    return Conclusion(prepared, counts, code, stop, safety, way.reports, tuple(problems))
+    return Conclusion(prepared, counts, code, stop, safety, way.reports, problems)
 
 
 def _last_word(reached: Reached, counts: Counts) -> LastWord:
     end, safety = reached.end, reached.safety
     code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
-    return LastWord(end.start, code, (safety, ErrorClass.CANCELLED.value) if safety else why)
+    return LastWord(end.start, code, (safety, None) if safety else why)

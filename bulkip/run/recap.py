@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from bulkip.model import ErrorClass
+from bulkip.model import ErrorClass, Status
+from bulkip.run.ending import Conclusion
+from bulkip.stops import StopKind
 from bulkip.store import RunReader
 
 HINTS: Mapping[str, str] = MappingProxyType(
@@ -23,6 +25,19 @@ HINTS: Mapping[str, str] = MappingProxyType(
         ErrorClass.UNKNOWN_ANSWER: "the API gave an answer that its documentation does not have",
     }
 )
+
+
+def next_steps(conclusion: Conclusion) -> Iterator[str]:
+    """Yield what to do after a run that did not end as wished."""
+    counts, stop = conclusion.counts, conclusion.stop
+    if counts.of(Status.UNKNOWN):
+        yield "look at the rows with status unknown: each of these writes may have happened"
+    if conclusion.safety is not None:
+        return
+    if stop is not None and stop.kind is StopKind.ACCESS:
+        yield "mend what is told above, then run the same command again"
+    elif counts.of(Status.NOT_RUN, Status.FAILED, Status.UNKNOWN):
+        yield "run the same command again: what is already as wanted is left alone"
 
 
 def trouble_lines(reader: RunReader) -> Iterator[str]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from bulkip.errors import StoreError, UsageError
+from bulkip.quantities import counted
 from bulkip.store import RunReader
 from bulkip.store.schema import store_path
 
@@ -29,20 +30,28 @@ def find_run(run_dir: Path, name: str) -> Path:
 
 
 def _newest(folders: list[Path], back: int, run_dir: Path) -> Path:
-    started = {folder: at for folder in folders if (at := _started_at(folder)) is not None}
+    """Return the run that started last, or the one so many before it; a newer one must not be unreadable."""
+    started: dict[Path, float] = {}
+    broken: dict[Path, StoreError] = {}
+    for folder in folders:
+        try:
+            started |= _started(folder)
+        except StoreError as error:
+            broken[folder] = error
     executed = sorted(started, key=lambda folder: started[folder], reverse=True)
+    for folder, unreadable in broken.items():
+        if not executed or folder.name > executed[0].name:
+            raise unreadable
     if back < len(executed):
         return executed[back]
-    raise UsageError(f"there are {len(executed)} executed runs in {run_dir}; `bulkip run JOB` makes one")
+    runs = counted(len(executed), "run")
+    raise UsageError(f"{run_dir} holds {runs} that executed; name one of them, or `bulkip run JOB` makes one")
 
 
-def _started_at(folder: Path) -> float | None:
-    try:
-        with RunReader(folder) as reader:
-            at = reader.last_start().get("started_at")
-    except StoreError:
-        return None
-    return float(at) if at is not None else None
+def _started(folder: Path) -> dict[Path, float]:
+    with RunReader(folder) as reader:
+        at = reader.last_start().get("started_at")
+    return {} if at is None else {folder: float(at)}
 
 
 def _folders(run_dir: Path) -> list[Path]:

@@ -67,6 +67,15 @@ class PlannedItem:
     in_doubt: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A PTR write that is still to do: the names seen before it, and those it wants."""
+
+    ip: str
+    before: tuple[str, ...]
+    wanted: tuple[str, ...]
+
+
 class RunReader:
     """Owns a reading connection to a run store; a context manager."""
 
@@ -116,6 +125,17 @@ class RunReader:
         sql = f"SELECT error_class, COUNT(*) {ITEMS} WHERE error_class IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
         with storage_errors(self.path):
             return dict(self._db.execute(sql).fetchall())
+
+    def changes_ahead(self, most: int) -> list[Change]:
+        """Return the first PTR writes that are still to do, with the value read before."""
+        where = "WHERE result.status IS NULL AND reading.names IS NOT NULL ORDER BY item.number LIMIT ?"
+        sql = f"SELECT item.ip, reading.names, json_extract(item.form, '$.ptr') {ITEMS} {where}"
+        with storage_errors(self.path):
+            rows = self._db.execute(sql, (most,)).fetchall()
+        return [
+            Change(ip, tuple(json.loads(names)), tuple(ptr.split("\n")) if ptr else ())
+            for ip, names, ptr in rows
+        ]
 
     def troubles(self) -> list[tuple[str, int, str | None, str | None]]:
         """Return each error class with its count and its first example: class, times, address, message."""

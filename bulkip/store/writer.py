@@ -15,6 +15,8 @@ from bulkip.model import Before, ErrorClass, Item, Purpose, Result
 from bulkip.store.schema import check_ours, storage_errors, store_path
 
 T = TypeVar("T")
+Why = tuple[str, str | None] | None
+"""Reason and error class of a stop; None when the end was reached."""
 Statement = tuple[str, tuple[object, ...]]
 
 WAITING_GROUPS_OF = 4_000  # statements that may wait for a commit before writers are held back
@@ -130,7 +132,7 @@ class RunWriter:
         await self._committed((START, (now,)))
         return await self.read(lambda db: int(db.execute("SELECT MAX(number) FROM start").fetchone()[0]))
 
-    async def end_start(self, number: int, now: float, exit_code: int, why: tuple[str, str] | None) -> None:
+    async def end_start(self, number: int, now: float, exit_code: int, why: Why) -> None:
         """Close a start with its exit code and, when it stopped before the end, reason and error class."""
         await self._committed((END, (now, exit_code, *(why or (None, None)), number)))
 

@@ -2,7 +2,10 @@
 
 import ipaddress
 from functools import cached_property
-from typing import SupportsIndex
+from typing import SupportsIndex, TypeAlias
+
+Number: TypeAlias = int
+"""`Address.int` hides the built-in name from the annotations below it."""
 
 
 class Address(str):
@@ -47,26 +50,26 @@ class Address(str):
         return int(ipaddress.ip_address(self))
 
     @property
-    def o1(self) -> str:
-        """The first octet; IPv6 has none."""
+    def o1(self) -> Number:
+        """The first octet as a number; IPv6 has none."""
         return self._octet(0)
 
     @property
-    def o2(self) -> str:
-        """The second octet; IPv6 has none."""
+    def o2(self) -> Number:
+        """The second octet as a number; IPv6 has none."""
         return self._octet(1)
 
     @property
-    def o3(self) -> str:
-        """The third octet; IPv6 has none."""
+    def o3(self) -> Number:
+        """The third octet as a number; IPv6 has none."""
         return self._octet(2)
 
     @property
-    def o4(self) -> str:
-        """The last octet; IPv6 has none."""
+    def o4(self) -> Number:
+        """The last octet as a number; IPv6 has none."""
         return self._octet(3)
 
-    def _octet(self, index: SupportsIndex) -> str:
+    def _octet(self, index: SupportsIndex) -> Number:
         if ":" in self:
             raise AttributeError(f"{self} is IPv6 and has no octets; use dashed, hex or exploded")
-        return self.split(".")[index]
+        return Number(self.split(".")[index])

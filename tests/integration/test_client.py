@@ -295,7 +295,7 @@ async def test_stop_comes_first_for_a_call_after_it(tmp_path: Path) -> None:
 
 
 async def test_cancelled_write_on_the_wire_stays_in_doubt(tmp_path: Path) -> None:
-    """A write that is cancelled in flight keeps its open attempt: nobody knows whether it happened."""
+    """A write that is cancelled in flight stays an attempt in doubt: nobody knows whether it happened."""
     async with provider(*addresses(4), latency_s=60) as api, connected(tmp_path, api) as line:
         async with create_task_group() as group:
             group.start_soon(line.write, 1)
@@ -303,7 +303,7 @@ async def test_cancelled_write_on_the_wire_stays_in_doubt(tmp_path: Path) -> Non
             group.cancel_scope.cancel()
         left = await line.attempts()
 
-    assert [(attempt["outcome"], attempt["in_doubt"]) for attempt in left] == [(None, 1)]
+    assert [(attempt["outcome"], attempt["in_doubt"]) for attempt in left] == [("transient", 1)]
 
 
 async def test_cancelled_write_that_waits_is_taken_back(tmp_path: Path) -> None:

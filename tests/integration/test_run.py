@@ -230,7 +230,7 @@ async def test_unreadable_value_before_skips_only_what_comes_after_the_write(tmp
 
 async def test_when_leaves_items_out(tmp_path: Path) -> None:
     """An item that `when` leaves out is skipped, with the reason, and nothing is sent for it."""
-    job = SIXTEEN + "actions:\n  - action: get_ip\n    when: ip.o4 == '3'\n"
+    job = SIXTEEN + "actions:\n  - action: get_ip\n    when: ip.o4 == 3\n"
 
     run = await carried(tmp_path, job)
 

@@ -105,7 +105,11 @@ def test_pause_is_told_while_it_lasts() -> None:
     ("events", "lines"),
     [
         pytest.param((BEGUN,), ["applying: 1,000 items"], id="begin"),
-        pytest.param((Stopping("stopped by SIGINT"),), ["stopping: stopped by SIGINT"], id="stop"),
+        pytest.param(
+            (Stopping("SIGINT received"),),
+            ["stopping: SIGINT received; waiting for the calls in flight"],
+            id="stop",
+        ),
     ],
 )
 def test_log_keeps_what_matters(events: tuple[Event, ...], lines: list[str]) -> None:

@@ -240,6 +240,9 @@ def test_summary_tells_how_the_run_ended(run_dir: Path) -> None:
     assert told == [HEADER.id, "ptr-migration", False, 4, 130, "stopped by SIGINT"]
 
 
+NAMED = f"{HEADER.job_name} (run {HEADER.id}):"
+
+
 def test_text_has_a_line_per_item_and_the_counts(run_dir: Path) -> None:
     """Eyes see the status, the action, the address and what happened, and the sum at the end."""
     *lines, last = report(run_dir, "text").splitlines()
@@ -248,7 +251,7 @@ def test_text_has_a_line_per_item_and_the_counts(run_dir: Path) -> None:
         ["changed", "update_ptr"], ["failed", "update_ptr"], ["ok", "get_traffic"]
     ]  # fmt: skip
     assert (len(lines), last) == (
-        7, "7 items: 1 changed, 1 ok, 1 failed, 1 unknown, 1 skipped, 2 not_run"
+        7, f"{NAMED} 7 items: 1 changed, 1 ok, 1 failed, 1 unknown, 1 skipped, 2 not_run"
     )  # fmt: skip
 
 
@@ -268,7 +271,7 @@ def test_simulated_run_is_marked(tmp_path: Path) -> None:
     """Nobody mistakes a rehearsal for the real thing."""
     frozen(tmp_path, [item(1)], replace(HEADER, simulated=True))
 
-    assert report(tmp_path, "text").splitlines()[-1] == "SIMULATED: 1 item: 1 not_run"
+    assert report(tmp_path, "text").splitlines()[-1] == f"{NAMED} SIMULATED: 1 item: 1 not_run"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +279,7 @@ def test_simulated_run_is_marked(tmp_path: Path) -> None:
     [
         pytest.param("jsonl", "", id="jsonl"),
         pytest.param("csv", ",".join(FIELDS) + "\n", id="csv"),
-        pytest.param("text", "0 items: nothing to do\n", id="text"),
+        pytest.param("text", f"{NAMED} 0 items: nothing to do\n", id="text"),
     ],
 )
 def test_report_of_an_empty_plan_is_valid(tmp_path: Path, form: str, text: str) -> None:

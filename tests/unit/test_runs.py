@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from anyio import run
 
-from bulkip.errors import UsageError
+from bulkip.errors import StoreError, UsageError
 from bulkip.run.runs import find_run
 from bulkip.store import open_writer
 from tests.storedruns import HEADER, frozen, item
@@ -73,7 +73,7 @@ def test_whole_id_beats_longer_ones(run_dir: Path) -> None:
     [
         pytest.param("2026090", "fits 3 runs", id="ambiguous"),
         pytest.param("2025", f"the newest is {PLAN}", id="unknown"),
-        pytest.param("last~2", "there are 2 executed runs", id="too-far-back"),
+        pytest.param("last~2", "holds 2 runs that executed", id="too-far-back"),
         pytest.param("20260904", "no run `20260904`", id="folder-without-store"),
         pytest.param("../runs", "no run `../runs`", id="path"),
         pytest.param("last~x", "no run `last~x`", id="no-number"),
@@ -93,8 +93,16 @@ def test_first_run_is_still_to_come(tmp_path: Path) -> None:
         find_run(tmp_path / "nowhere", "last")
 
 
-def test_damaged_run_does_not_hide_the_others(run_dir: Path) -> None:
-    """One store that cannot be read does not make `last` useless."""
+def test_damaged_older_run_does_not_hide_the_last(run_dir: Path) -> None:
+    """An old store that cannot be read does not make `last` useless."""
+    (run_dir / "runs" / FIRST / "run.db").write_bytes(b"damaged " * 999)
+
+    assert find_run(run_dir, "last").name == SECOND
+
+
+def test_damaged_newer_run_is_told(run_dir: Path) -> None:
+    """`last` never passes silently over a newer run that cannot be read."""
     (run_dir / "runs" / SECOND / "run.db").write_bytes(b"damaged " * 999)
 
-    assert find_run(run_dir, "last").name == FIRST
+    with pytest.raises(StoreError, match=SECOND):
+        find_run(run_dir, "last")

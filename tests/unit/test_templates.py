@@ -161,7 +161,7 @@ def test_template_that_uses_no_item_is_rendered_once() -> None:
         pytest.param("yes", True, id="yes"),
         pytest.param("NO", False, id="no"),
         pytest.param("1", True, id="one"),
-        pytest.param("{% if ip.o4 == '7' %}true{% endif %}", True, id="statement"),
+        pytest.param("{% if ip.o4 == 7 %}true{% endif %}", True, id="statement"),
     ],
 )
 def test_condition_is_true_or_false(text: str, *, expected: bool) -> None:

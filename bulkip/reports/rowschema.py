@@ -1,0 +1,87 @@
+"""What one row of a report, and one item of a saved plan, holds: JSON Schema for their readers."""
+
+from typing import Final, TypeAlias
+
+from bulkip.actions import ACTIONS
+from bulkip.model import ErrorClass, JsonValue, Status
+
+Schema: TypeAlias = dict[str, JsonValue]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_TEXT: Final[Schema] = {"type": "string"}
+_TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_NAMES: Final[Schema] = {"type": ["string", "array", "null"], "items": _TEXT, "minItems": 2}
+_TIME: Final[Schema] = {
+    **_TEXT_OR_NULL,
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+}
+_WHAT: Final[dict[str, Schema]] = {
+    "key": {
+        **_TEXT,
+        "pattern": "^[0-9a-f]{32}$",
+        "description": "The item's identity: a digest of what it does.",
+    },
+    "action": {"enum": [*ACTIONS], "description": "The call of the API."},
+    "ip": {**_TEXT_OR_NULL, "description": "The address; null for an action without one."},
+    "params": {
+        "type": "object",
+        "additionalProperties": _TEXT,
+        "description": "What is sent besides action and token.",
+    },
+    "source": {**_TEXT, "description": "file:line of the target."},
+}
+_HOW: Final[dict[str, Schema]] = {
+    "status": {"enum": [status.value for status in Status], "description": "How the item ended."},
+    "error_class": {
+        "enum": [*(kind.value for kind in ErrorClass), None],
+        "description": "Why it ended badly.",
+    },
+    "error_code": {**_TEXT_OR_NULL, "description": "The server's own code."},
+    "message": {**_TEXT_OR_NULL, "description": "What the server or bulkip says about it, cleaned."},
+    "http_status": {"type": ["integer", "null"], "description": "The last answer's HTTP status."},
+    "attempts": {**_COUNT, "description": "How many times the call itself was made."},
+    "before": {**_NAMES, "description": "The PTR name before; a list where there are several."},
+    "after": {**_NAMES, "description": "The PTR name known to be there afterwards."},
+    "data": {"description": "The typed answer of a read."},
+    "empty": {"type": "boolean", "description": "The server answered that there is nothing."},
+    "note": {**_TEXT_OR_NULL, "description": "What else is worth knowing."},
+    "verified": {
+        "type": ["string", "boolean", "null"],
+        "description": "What the verification found; null without one.",
+    },
+    "started_at": {**_TIME, "description": "When its first call was sent, in UTC."},
+    "finished_at": {**_TIME, "description": "When its result was known, in UTC."},
+    "duration_ms": {"type": ["integer", "null"], "minimum": 0, "description": "From start to finish."},
+}
+
+
+def row_schema() -> Schema:
+    """Return the schema of one line of `bulkip report -f jsonl`; every field is always there."""
+    return _row("bulkip report row", "One item of a run and how it ended.", _WHAT | _HOW)
+
+
+def plan_schema() -> Schema:
+    """Return the draft of the schema of one item as a saved plan holds it."""
+    properties: dict[str, Schema] = {
+        **_WHAT,
+        "before": {**_NAMES, "description": "The PTR name when the plan was made."},
+        "after": {**_NAMES, "description": "The PTR name that is wanted."},
+    }
+    return _row(
+        "bulkip plan item (draft)",
+        "One item of a saved plan. A draft: saved plans are not built yet and may still change it.",
+        properties,
+    )
+
+
+def _row(title: str, description: str, properties: dict[str, Schema]) -> Schema:
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "description": description,
+        "type": "object",
+        "required": [*properties],
+        "properties": {**properties},
+        "additionalProperties": False,
+    }
