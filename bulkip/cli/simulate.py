@@ -16,7 +16,15 @@ from bulkip.addresses import Block, parse_expression
 from bulkip.cli.options import DURATION, RATE, Quantity
 from bulkip.errors import UsageError
 from bulkip.model import Rate
-from bulkip.simulator import Seed, Simulator, SimulatorSettings, Subnet, invented_account, read_faults
+from bulkip.simulator import (
+    Dialect,
+    Seed,
+    Simulator,
+    SimulatorSettings,
+    Subnet,
+    invented_account,
+    read_faults,
+)
 
 MAX_ADDRESSES = 2**20
 _ID_DIGITS = 10
@@ -26,11 +34,28 @@ Without JOB and --addresses the account holds 203.0.113.0/24, 16 addresses on ea
 the servers 4711 to 4726, all in NL. Subnets 15 (NL) and 16 (US) have free addresses.
 A fault file is a list of rules; jobs/faults.yaml shows the kinds.
 
+auth.php exchanges a --key for tokens, eq.php lists and shows servers, eq_callback.php
+tells of unfinished writes.
+
+\b
+Dialects:
+  page         answers as the vendor's page shows them
+  minus        refusals are {"result": -1, "error": TEXT}
+  fail         refusals are {"result": "Fail", "message": TEXT}
+  bare         refusals are {"result": "error"}, without a text
+  description  refusals say their text in "message" and "description"
+  nested       get_client_ip has its answer in "data"
+  flat         login answers without "result" around its fields
+  text-ids     whole numbers, ids above all, come as text
+  success      the result of a success is "success", not "OK"
+
 \b
 Examples:
   bulkip simulate jobs/ptr-migration.yaml
   bulkip simulate --addresses 198.51.100.0/24=4711 --port 0 --log requests.jsonl
   bulkip simulate jobs/ptr-migration.yaml --faults jobs/faults.yaml --latency 20ms --limit 100/s
+  bulkip simulate --key my-key --token-life 30s --token-uses 100 --dialect minus --dialect text-ids
+  curl -d action=login -d key=simulated-key http://127.0.0.1:8080/auth.php
   curl -d token=simulated -d action=get_ptr -d id=4711 -d ip=203.0.113.7 http://127.0.0.1:8080/ip.php
 """
 
@@ -52,6 +77,10 @@ class Wishes:
     host: str
     port: int
     token: str
+    key: tuple[str, ...]
+    token_life: float
+    token_uses: int | None
+    dialect: tuple[str, ...]
     faults: Path | None
     latency: float
     limit: tuple[Rate, ...]
@@ -62,6 +91,10 @@ class Wishes:
         """Return the settings of the simulator; reads the fault file."""
         return SimulatorSettings(
             token=self.token,
+            keys=self.key,
+            token_life_s=self.token_life,
+            token_uses=self.token_uses,
+            dialects=frozenset(Dialect(name) for name in self.dialect),
             latency_s=self.latency,
             limits=self.limit,
             faults=read_faults(self.faults) if self.faults else (),
@@ -109,6 +142,23 @@ ADDRESSES = Quantity("CIDR=ID", parse_addresses)
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
 @click.option("--token", default="simulated", show_default=True, help="Token to accept; no secret.")
+@click.option(
+    "--key",
+    default=("simulated-key",),
+    show_default=True,
+    multiple=True,
+    help="API key that auth.php exchanges for tokens; no secret.",
+)
+@click.option("--token-life", type=DURATION, default="1h", show_default=True, help="How long they live.")
+@click.option("--token-uses", type=click.IntRange(min=1), help="How many calls they are good for.")
+@click.option(
+    "--dialect",
+    type=click.Choice([dialect.value for dialect in Dialect]),
+    default=("page",),
+    show_default=True,
+    multiple=True,
+    help="Word answers in another way; may be given several times.",
+)
 @click.option("--faults", metavar="FILE", type=click.Path(path_type=Path), help="Rules for what goes wrong.")
 @click.option("--latency", type=DURATION, default="0s", help="Answer so late: 20ms.")
 @click.option("--limit", type=RATE, multiple=True, help="Refuse more than this: 100/s.")
@@ -121,7 +171,8 @@ def simulate(**wishes: Any) -> None:
     """Serve a simulated provider on this machine until Ctrl-C.
 
     It knows the addresses of the JOBs, keeps what is written to it, and answers
-    like the real ip.php. With --faults it misbehaves as told.
+    like the real ip.php, auth.php, eq.php and eq_callback.php. With --faults it
+    misbehaves as told.
     """
     wanted = Wishes(**wishes)
     with _open_log(wanted.log) as log:

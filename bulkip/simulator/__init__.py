@@ -1,19 +1,24 @@
-"""A simulated provider: a stateful `ip.php` on loopback, with faults on demand and a log of what it saw."""
+"""A simulated provider: stateful scripts on loopback, with faults on demand and a log of what it saw."""
 
-from bulkip.simulator.desk import SimulatorSettings
+from bulkip.simulator.callbacks import Finish
+from bulkip.simulator.dialects import Dialect
 from bulkip.simulator.embedded import EmbeddedSimulator
 from bulkip.simulator.faultfile import read_faults
 from bulkip.simulator.faults import Fault, FaultError
 from bulkip.simulator.requestlog import LogEntry, RequestLog
 from bulkip.simulator.seeds import Seed, Subnet, TrafficPoint, has_traffic, invented_account, invented_ptr
 from bulkip.simulator.server import Simulator
+from bulkip.simulator.sessions import TokenEnd
+from bulkip.simulator.settings import SimulatorSettings
 from bulkip.simulator.state import Effect, SimulatorState
 
 __all__ = [
+    "Dialect",
     "Effect",
     "EmbeddedSimulator",
     "Fault",
     "FaultError",
+    "Finish",
     "LogEntry",
     "RequestLog",
     "Seed",
@@ -21,6 +26,7 @@ __all__ = [
     "SimulatorSettings",
     "SimulatorState",
     "Subnet",
+    "TokenEnd",
     "TrafficPoint",
     "has_traffic",
     "invented_account",

@@ -7,9 +7,9 @@ from types import TracebackType
 
 from anyio.from_thread import start_blocking_portal
 
-from bulkip.simulator.desk import SimulatorSettings
 from bulkip.simulator.seeds import Seed, Subnet
 from bulkip.simulator.server import Simulator
+from bulkip.simulator.settings import SimulatorSettings
 
 
 class EmbeddedSimulator:

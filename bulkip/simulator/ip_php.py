@@ -7,83 +7,48 @@ list_free_ip; all traffic counts as unbilled; "special" is the last free address
 
 import ipaddress
 import re
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bulkip.model import JsonValue
-from bulkip.simulator.pages import Call, Outcome, Page, json_page, refusal
-from bulkip.simulator.seeds import TrafficPoint, canonical_ip
-from bulkip.simulator.state import SimulatorState
+from bulkip.simulator.account import INVALID_REQUEST, Method, Outcome, Question, Written, by_method_for_token
+from bulkip.simulator.dialects import Envelope, Refusal, Success
+from bulkip.simulator.seeds import TrafficPoint
 
-_ID = re.compile(r"[1-9][0-9]{0,9}")
 _TIME = re.compile(r"[0-9]{1,10}")
 _LONGEST_PERIOD_S = 366 * 86400 * 2
 _DEFAULT_PERIOD_S = 86400
 # Not JSON: the page shows these escapes, and clients have to live with them.
-BAD_ESCAPES = Page(rb'{"code": -1, "message": "\(module/\)action: invalid request"}')
+BAD_ESCAPES = Refusal(
+    "(module/)action: invalid request",
+    raw=rb'{"code": -1, "message": "\(module/\)action: invalid request"}',
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A call whose token was accepted, and the state that answers it."""
-
-    call: Call
-    state: SimulatorState
-    token: str
-
-    def text(self, field: str) -> str:
-        """Return a form field; empty when it was not sent."""
-        return self.call.form.get(field, "")
-
-    def ip(self) -> str | None:
-        """Return the address in canonical form; None when it is none."""
-        return canonical_ip(self.text("ip"))
-
-    def server_id(self) -> int | None:
-        """Return the id; None when it is not a positive number."""
-        return int(self.text("id")) if _ID.fullmatch(self.text("id")) else None
-
-    def malformed_ip(self) -> Outcome:
-        """Refuse the address as the page does, which shows the caller his own token."""
-        return Outcome(refusal(f"malformed IP={self.text('ip')} for token {self.token}"))
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """How an action is answered, and whether the page allows GET for it."""
-
-    answer: Callable[[Question], Outcome]
-    get: bool = False
-
-
-def answer(call: Call, state: SimulatorState, token: str) -> Outcome:
+def answer(question: Question) -> Outcome:
     """Answer a call to ip.php."""
-    if not call.form.get("token"):
-        return Outcome(refusal("authentication required"))
-    if call.form["token"] != token:
-        return Outcome(refusal("invalid token"))
-    method = METHODS.get(call.action)
-    if method is None or (call.method == "GET" and not method.get):
-        return Outcome(refusal("invalid request"))
-    return method.answer(Question(call, state, token))
+    return by_method_for_token(question, METHODS)
+
+
+def _malformed_ip(question: Question) -> Outcome:
+    """Refuse the address as the page does, which shows the caller his own token."""
+    return Outcome(Refusal(f"malformed IP={question.text('ip')} for token {question.call.token}"))
 
 
 def _ok(**fields: JsonValue) -> Outcome:
-    return Outcome(json_page({"result": "OK", **fields}))
+    return Outcome(Success(fields))
 
 
 def _get_client_ip(question: Question) -> Outcome:
-    return Outcome(json_page({"ip": question.call.client_ip}))
+    return Outcome(Success({"ip": question.call.client_ip}, Envelope.ALONE))
 
 
 def _get_ip(question: Question) -> Outcome:
     ip = question.ip()
-    cidr = question.state.network_of(ip) if ip else None
+    cidr = question.account.state.network_of(ip) if ip else None
     if cidr is None:
-        return question.malformed_ip()
+        return _malformed_ip(question)
     network = ipaddress.ip_network(cidr)
     described: dict[str, JsonValue] = {
         "network": str(network.network_address),
@@ -95,43 +60,50 @@ def _get_ip(question: Question) -> Outcome:
 
 
 def _get_ptr(question: Question) -> Outcome:
-    ip, server_id = question.ip(), question.server_id()
-    if ip is None or server_id is None or not question.state.belongs(ip, server_id):
+    ip, server_id = question.ip(), question.number("id")
+    if ip is None or server_id is None or not question.account.state.belongs(ip, server_id):
         return Outcome(BAD_ESCAPES)
-    return _ok(message="\n".join(question.state.ptr_of(ip)))
+    return _ok(message="\n".join(question.account.ptr(ip, question.call.at)))
 
 
 def _update_ptr(question: Question) -> Outcome:
-    ip, server_id = question.ip(), question.server_id()
+    ip, server_id = question.ip(), question.number("id")
     if ip is None:
-        return question.malformed_ip()
+        return _malformed_ip(question)
     if "ptr" not in question.call.form:
-        return Outcome(refusal("invalid request"))
-    if server_id is None or not question.state.belongs(ip, server_id):
-        return Outcome(refusal(f"IP {question.text('ip')} is not assigned for server {question.text('id')}"))
+        return Outcome(INVALID_REQUEST)
+    if server_id is None or not question.account.state.belongs(ip, server_id):
+        return Outcome(Refusal(f"IP {question.text('ip')} is not assigned for server {question.text('id')}"))
     names = tuple(name.strip() for name in question.text("ptr").split("\n") if name.strip())
-    question.state.set_ptr(ip, server_id, names, question.call.at)
-    return Outcome(json_page({"result": "OK", "message": ""}), effect=True)
+    seen = question.account.ptr(ip, question.call.at)
+    effect = question.account.state.set_ptr(ip, server_id, names, question.call.at)
+    return Outcome(Success({"message": ""}), Written(effect, ("ptr", ip), seen))
 
 
 def _set_main(question: Question) -> Outcome:
-    ip, server_id = question.ip(), question.server_id()
-    known = ip is not None and server_id is not None and question.state.belongs(ip, server_id)
+    ip, server_id, account = question.ip(), question.number("id"), question.account
     # The vendor's own client sends the address as `main`; the page's example sends no `main` at all.
-    if not known or question.text("main") not in ("", "0", "1", question.text("ip")):
-        return Outcome(refusal("invalid request (ID or IP mismatch)"))
-    question.state.set_main(str(ip), int(server_id or 0), question.call.at, ipmi=question.text("main") == "0")
-    page = json_page({"result": "OK", "message": "Data returned from ipv4_set_main function"})
-    return Outcome(page, effect=True)
+    if (
+        ip is None
+        or server_id is None
+        or not account.state.belongs(ip, server_id)
+        or question.text("main") not in ("", "0", "1", question.text("ip"))
+    ):
+        return Outcome(Refusal("invalid request (ID or IP mismatch)"))
+    ipmi, at = question.text("main") == "0", question.call.at
+    seen = account.ipmi(server_id, at) if ipmi else account.main(server_id, at)
+    effect = account.state.set_main(ip, server_id, at, ipmi=ipmi)
+    written = Written(effect, ("ipmi" if ipmi else "main", server_id), (seen,) if seen else ())
+    return Outcome(Success({"message": "Data returned from ipv4_set_main function"}), written)
 
 
 def _get_traffic(question: Question) -> Outcome:
     ip, period = question.ip(), _period(question)
     if ip is None:
-        return question.malformed_ip()
+        return _malformed_ip(question)
     if period is None:
-        return Outcome(refusal("invalid request"))
-    points = question.state.traffic_of(ip, *period)
+        return Outcome(INVALID_REQUEST)
+    points = question.account.state.traffic_of(ip, *period)
     if not points:
         return _no_traffic(question.text("ip"), *period)
     if question.text("summary") == "1":
@@ -143,7 +115,7 @@ def _period(question: Question) -> tuple[int, int] | None:
     """Return [start, stop): the last day when neither is given, None for nonsense and for over two years."""
     start, stop = question.text("period_start"), question.text("period_stop")
     if not start and not stop:
-        now = int(time.time())
+        now = int(question.call.wall)
         return now - _DEFAULT_PERIOD_S, now
     if not _TIME.fullmatch(start) or not _TIME.fullmatch(stop):
         return None
@@ -162,29 +134,29 @@ def _traffic_row(point: TrafficPoint) -> JsonValue:
 def _no_traffic(ip: str, start: int, stop: int) -> Outcome:
     days = [datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (start, stop)]
     text = f"no significant traffic detected for {ip} in the period {days[0]} - {days[1]}"
-    return Outcome(refusal(text, error=text))
+    return Outcome(Refusal(text, twice=True))
 
 
 def _list_free_ip(question: Question) -> Outcome:
-    location, subnet = question.text("location"), question.text("id")
-    if (not location and not subnet) or (subnet and not _ID.fullmatch(subnet)):
-        return Outcome(refusal("illegal IP subnet"))
-    ids = question.state.subnets(location, int(subnet) if subnet else None)
+    location, subnet = question.text("location"), question.number("id")
+    if subnet is None and (question.text("id") or not location):
+        return Outcome(Refusal("illegal IP subnet"))
+    ids = question.account.state.subnets(location, subnet)
     if not ids:
-        return Outcome(refusal("illegal IP subnet"))
+        return Outcome(Refusal("illegal IP subnet"))
     kept = slice(None, -1) if question.text("exclude_special") == "1" else slice(None)
-    free = [row for subnet_id in ids for row in question.state.free_ips(subnet_id)[kept]]
+    free = [row for subnet_id in ids for row in question.account.state.free_ips(subnet_id)[kept]]
     return _ok(ip=[f"{ip} {place}" for ip, place in free])
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "get_client_ip": Method(_get_client_ip, get=True),
-        "get_ip": Method(_get_ip),
-        "get_ptr": Method(_get_ptr, get=True),
-        "get_traffic": Method(_get_traffic, get=True),
-        "list_free_ip": Method(_list_free_ip, get=True),
-        "set_main": Method(_set_main),
-        "update_ptr": Method(_update_ptr),
+        "get_client_ip": Method(_get_client_ip),
+        "get_ip": Method(_get_ip, get=False),
+        "get_ptr": Method(_get_ptr),
+        "get_traffic": Method(_get_traffic),
+        "list_free_ip": Method(_list_free_ip),
+        "set_main": Method(_set_main, get=False),
+        "update_ptr": Method(_update_ptr, get=False),
     }
 )

@@ -17,7 +17,10 @@ class LogEntry:
 
     `at` is monotonic seconds at arrival. `status` is None when no answer was
     meant to be sent. `fault` names what was done to it ("limit" for a refused
-    one); `effect` says that a write was carried out.
+    one); `effect` says that a write was carried out. `login` is the login that
+    made the call's token or, in a login, the one it made: they count from 1,
+    0 is the ready token, None no token at all. `key` is the API key behind it,
+    from 1.
     """
 
     seq: int
@@ -32,6 +35,8 @@ class LogEntry:
     status: int | None
     fault: str | None
     effect: bool
+    login: int | None
+    key: int | None
 
     def line(self) -> str:
         """Return the entry as one line of JSON."""
@@ -45,10 +50,12 @@ class RequestLog:
         self._kept: deque[LogEntry] = deque(maxlen=KEPT)
         self._stream = stream
         self.total = 0
+        self.logins = 0
 
     def add(self, entry: LogEntry) -> None:
         """Keep an entry and write its line at once."""
         self.total += 1
+        self.logins += entry.action == "login" and entry.login is not None
         self._kept.append(entry)
         try:
             if self._stream is not None:

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS addresses (
     status TEXT NOT NULL, subnet_id INTEGER, ptr TEXT NOT NULL, traffic_given INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS free_addresses ON addresses (subnet_id) WHERE status = 'free';
+CREATE INDEX IF NOT EXISTS addresses_by_server ON addresses (server_id) WHERE server_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS servers (id INTEGER PRIMARY KEY, main_ip TEXT, ipmi_ip TEXT);
 CREATE TABLE IF NOT EXISTS subnets (id INTEGER PRIMARY KEY, cidr TEXT NOT NULL, location TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS traffic (

@@ -63,6 +63,11 @@ def invented_ptr(ip: str) -> str:
     return f"ip-{digits}.static.example.net"
 
 
+def invented_server(ip: str) -> int:
+    """Return the server of an address when nobody said: 16 neighbours share one, numbered from 100000."""
+    return 100_000 + zlib.crc32((int(ipaddress.ip_address(ip)) // 16).to_bytes(16)) % 900_000
+
+
 def invented_network(ip: str) -> str:
     """Return the network an address stands in when nobody said: its /24, or its /64."""
     address = ipaddress.ip_address(ip)

@@ -1,10 +1,8 @@
 """How the simulated provider is reached: a small HTTP server on loopback."""
 
-import socket
-import struct
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
@@ -15,26 +13,29 @@ import anyio
 from aiohttp import web
 
 from bulkip.errors import UsageError
-from bulkip.simulator.desk import Desk, Dropping, SimulatorSettings
+from bulkip.simulator.delivery import deliver, drop
+from bulkip.simulator.desk import Desk, Dropping
 from bulkip.simulator.faults import Fault
 from bulkip.simulator.pages import Call, Page, html_page
 from bulkip.simulator.requestlog import RequestLog
 from bulkip.simulator.seeds import INVENTED_SUBNETS, Seed, Subnet
+from bulkip.simulator.settings import SimulatorSettings
 from bulkip.simulator.state import SimulatorState
+from bulkip.simulator.unreadable import unreadable_log
 
 MAX_BODY = 2**20
 _MAX_FIELDS = 100
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _BACKLOG = 1024
 _SHUTDOWN_S = 0.5
-_LINGER_ZERO = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
 
 
 class Simulator:
     """Owns a simulated provider: its state, its log, and a server that lives as long as the block.
 
     The state is seeded when it is made, in the maker's thread, so that tests
-    can look at it before the first call.
+    can look at it before the first call. `clock` decides when limits, tokens,
+    lags and callbacks end; `wall` only says what time it is, in Unix seconds.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Simulator:
         seeds: Iterable[Seed | Subnet] = (),
         settings: SimulatorSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings or SimulatorSettings()
         self._host = loopback(self._settings.host)
         self._clock = clock
+        self._wall = wall
         self.state = SimulatorState(self._settings.state)
         try:
             self.state.seed(seeds)
@@ -76,7 +79,9 @@ class Simulator:
         self._stopping = anyio.Event()
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{script:.*}", self._receive)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            app, access_log_class=unreadable_log(self._note_unreadable), shutdown_timeout=_SHUTDOWN_S
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._settings.port, backlog=_BACKLOG).start()
@@ -104,7 +109,6 @@ class Simulator:
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        connection = self._connection(request.transport)
         early: Page | None = None
         form: dict[str, str] = {}
         try:
@@ -113,22 +117,29 @@ class Simulator:
             early = html_page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except ValueError:
             early = html_page(HTTPStatus.BAD_REQUEST)
-        call = Call(
-            at=self._clock(),
-            method=request.method,
-            script=request.match_info["script"],
-            form=form,
-            client_ip=request.remote or "",
-            connection=connection,
-        )
-        ruling = self._desk.settle(call, early)
+        ruling = self._desk.settle(self._call(request, request.match_info["script"], form), early)
         if ruling.delay_s:
             with anyio.move_on_after(ruling.delay_s):
                 await self._stopping.wait()
         if isinstance(ruling, Dropping):
-            return _drop(request, reset=ruling.reset)
-        page = ruling.page
-        return web.Response(body=page.body, status=page.status, headers=page.headers)
+            return drop(request, reset=ruling.reset)
+        return await deliver(request, ruling.page, ruling.delivery, self._stopping)
+
+    def _call(self, request: web.BaseRequest, script: str, form: Mapping[str, str]) -> Call:
+        """Return a request as it arrived, which is now."""
+        return Call(
+            at=self._clock(),
+            wall=self._wall(),
+            method=request.method,
+            script=script,
+            form=form,
+            client_ip=request.remote or "",
+            connection=self._connection(request.transport),
+        )
+
+    def _note_unreadable(self, request: web.BaseRequest, status: int) -> None:
+        """Log what was no HTTP, and was refused before anybody here saw it."""
+        self._desk.settle(self._call(request, "", {}), html_page(status))
 
     def _connection(self, transport: object) -> int:
         """Return the number of a connection; 0 for one whose client left before its request was read."""
@@ -165,13 +176,3 @@ async def _read_form(request: web.Request) -> dict[str, str]:
         for part in (query, text)
         for name, value in parse_qsl(part, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     }
-
-
-def _drop(request: web.Request, *, reset: bool) -> web.StreamResponse:
-    """End the connection; the response returned is never sent."""
-    transport = request.transport
-    if transport is not None and not transport.is_closing():
-        if reset:
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        transport.abort()
-    return web.Response()

@@ -18,10 +18,12 @@ from bulkip.simulator.seeds import (
     canonical_ip,
     invented_network,
     invented_ptr,
+    invented_server,
     invented_traffic,
 )
 
 _BATCH = 2000
+_MOST_SERVERS, _MOST_ADDRESSES = 10_000, 4096  # that one answer tells
 _COUNTED_CHARACTERS = 64  # of an action or address that no client of ours sends
 _ADD_ADDRESS = """
 INSERT INTO addresses VALUES (?, ?, ?, ?, 'assigned', NULL, ?, ?)
@@ -33,6 +35,7 @@ ON CONFLICT (ip) DO UPDATE SET
 _CLAIM = """
 UPDATE addresses SET server_id = ? WHERE ip = ? AND server_id IS NULL AND status = 'assigned'
 """
+_ADD_SERVER = "INSERT OR IGNORE INTO servers VALUES (?, NULL, NULL)"
 _SET_MAIN = "UPDATE servers SET main_ip = ? WHERE id = ?"
 _SET_IPMI = "UPDATE servers SET ipmi_ip = ? WHERE id = ?"
 _COUNT_CALL = """
@@ -123,8 +126,34 @@ class SimulatorState:
     def belongs(self, ip: str, server_id: int) -> bool:
         """Say whether an address is on a server; one that is on none yet takes the first server that asks."""
         with self._transaction():
-            self._db.execute(_CLAIM, (server_id, ip))
+            self._claim(ip, server_id)
             return bool(self._rows("SELECT 1 FROM addresses WHERE ip = ? AND server_id = ?", ip, server_id))
+
+    def _claim(self, ip: str, server_id: int) -> None:
+        if self._db.execute(_CLAIM, (server_id, ip)).rowcount:
+            self._db.execute(_ADD_SERVER, (server_id,))
+
+    def server_of(self, ip: str) -> int | None:
+        """Return the server an address is on; one that is on none yet is put on an invented one."""
+        with self._transaction():
+            self._claim(ip, invented_server(ip))
+            found = self._rows("SELECT server_id FROM addresses WHERE ip = ?", ip)
+        return found[0][0] if found else None
+
+    def servers(self) -> list[int]:
+        """Return the ids of the account's servers, the first 10,000 in order."""
+        return [row[0] for row in self._rows("SELECT id FROM servers ORDER BY id LIMIT ?", _MOST_SERVERS)]
+
+    def has_server(self, server_id: int) -> bool:
+        """Say whether the account has a server with this id."""
+        return bool(self._rows("SELECT 1 FROM servers WHERE id = ?", server_id))
+
+    def addresses_of(self, server_id: int) -> list[tuple[str, str | None]]:
+        """Return the addresses of a server with their locations, 4,096 at most, its main address first."""
+        sql = "SELECT ip, location FROM addresses WHERE server_id = ? AND ip {} ? ORDER BY ip LIMIT ?"
+        main = self.main_of(server_id) or ""
+        first = self._rows(sql.format("="), server_id, main, 1)
+        return first + self._rows(sql.format("<>"), server_id, main, _MOST_ADDRESSES - len(first))
 
     def network_of(self, ip: str) -> str | None:
         """Return the network an address stands in, as CIDR; None for an address of somebody else."""
@@ -151,27 +180,27 @@ class SimulatorState:
         rows = [(str(ip), str(location)) for ip, location in self._rows(sql, subnet_id)]
         return sorted(rows, key=lambda row: int(ipaddress.ip_address(row[0])))
 
-    def set_ptr(self, ip: str, server_id: int, names: tuple[str, ...], at: float) -> None:
+    def set_ptr(self, ip: str, server_id: int, names: tuple[str, ...], at: float) -> Effect:
         """Replace the PTR records of an address, by none when there are no names."""
         with self._transaction():
             before = self.ptr_of(ip)
             self._db.execute("UPDATE addresses SET ptr = ? WHERE ip = ?", ("\n".join(names), ip))
-            self._note(Effect(at, "update_ptr", ip, server_id, before, names))
+            return self._note(Effect(at, "update_ptr", ip, server_id, before, names))
 
-    def set_main(self, ip: str, server_id: int, at: float, *, ipmi: bool) -> None:
+    def set_main(self, ip: str, server_id: int, at: float, *, ipmi: bool) -> Effect:
         """Make an address the main one of its server, or the one of its management interface."""
         with self._transaction():
             before = self.ipmi_of(server_id) if ipmi else self.main_of(server_id)
-            self._db.execute("INSERT OR IGNORE INTO servers VALUES (?, NULL, NULL)", (server_id,))
             self._db.execute(_SET_IPMI if ipmi else _SET_MAIN, (ip, server_id))
-            self._note(Effect(at, "set_main", ip, server_id, (before,) if before else (), (ip,)))
+            return self._note(Effect(at, "set_main", ip, server_id, (before,) if before else (), (ip,)))
 
-    def _note(self, effect: Effect) -> None:
+    def _note(self, effect: Effect) -> Effect:
         before, after = "\n".join(effect.before), "\n".join(effect.after)
         self._db.execute(
             "INSERT INTO effects (at, action, ip, server_id, before, after) VALUES (?, ?, ?, ?, ?, ?)",
             (effect.at, effect.action, effect.ip, effect.server_id, before, after),
         )
+        return effect
 
     def sight(self, action: str, ip: str | None, *, admitted: bool) -> Sighting:
         """Count a call and return its place; a call that a limit refused is seen, but is no attempt."""

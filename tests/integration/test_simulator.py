@@ -18,10 +18,11 @@ import pytest
 from anyio.abc import SocketStream
 from click.testing import CliRunner
 
-from bulkip.cli.simulate import parse_addresses, simulate
+from bulkip.cli.simulate import Wishes, parse_addresses, simulate
 from bulkip.errors import UsageError
 from bulkip.model import Rate
 from bulkip.simulator import (
+    Dialect,
     EmbeddedSimulator,
     Fault,
     Seed,
@@ -446,6 +447,8 @@ async def test_log_tells_every_request_and_no_token() -> None:
         "status": 200,
         "fault": None,
         "effect": True,
+        "login": 0,
+        "key": None,
         "form": {"token": "***", "action": "update_ptr", "ip": IP, "id": "4711", "ptr": "x"},
     }
     assert (second["seq"], second["connection"], second["fault"]) == (2, 1, "status 503")
@@ -469,7 +472,7 @@ async def test_log_numbers_the_connections(api: Simulator) -> None:
         pytest.param("/ip.php", b"ptr=" + b"x" * 2**20, 413, id="over 1 MiB"),
         pytest.param("/ip.php", b"a=&" * 200, 400, id="200 fields"),
         pytest.param("/ip.php", b"\xff\xfe=%zz&token", 200, id="junk"),
-        pytest.param("/eq.php", b"action=list", 404, id="another script"),
+        pytest.param("/net.php", b"action=list", 404, id="another script"),
         pytest.param("/../ip.php/", b"", 404, id="another path"),
     ],
 )
@@ -664,6 +667,40 @@ def test_command_serves_until_a_signal_and_exits_0(tmp_path: Path, number: signa
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_command_passes_on_what_it_was_asked_for(tmp_path: Path) -> None:
+    """Keys, life, uses and dialects of the command line reach the simulator."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("version: 1\nseed: 3\nfaults: [{action: get_ip, drip: 5, probability: 50%}]\n")
+    wishes = Wishes(
+        jobs=(),
+        addresses=(),
+        host="::1",
+        port=0,
+        token="ready",
+        key=("first", "second"),
+        token_life=60.0,
+        token_uses=5,
+        dialect=("minus", "flat"),
+        faults=faults,
+        latency=0.1,
+        limit=(Rate(5, 1.0),),
+        log=None,
+        state=None,
+    )
+
+    assert wishes.settings(None) == SimulatorSettings(
+        host="::1",
+        token="ready",
+        keys=("first", "second"),
+        token_life_s=60.0,
+        token_uses=5,
+        dialects=frozenset({Dialect.MINUS, Dialect.FLAT}),
+        faults=(Fault(action="get_ip", drip=5, probability=0.5, seed=3),),
+        latency_s=0.1,
+        limits=(Rate(5, 1.0),),
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -673,6 +710,9 @@ def test_command_serves_until_a_signal_and_exits_0(tmp_path: Path, number: signa
         pytest.param(["--limit", "5/x"], "is not a rate", id="limit"),
         pytest.param(["--latency", "soon"], "is not a duration", id="latency"),
         pytest.param(["--port", "65536"], "65535", id="port"),
+        pytest.param(["--token-life", "long"], "is not a duration", id="token life"),
+        pytest.param(["--token-uses", "0"], "x>=1", id="token uses"),
+        pytest.param(["--dialect", "latin"], "'text-ids'", id="dialect"),
     ],
 )
 def test_command_refuses_what_it_cannot_serve(arguments: list[str], message: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from bulkip.errors import JobError
+from bulkip.simulator.callbacks import Finish
 from bulkip.simulator.faultbook import FaultBook
 from bulkip.simulator.faultfile import read_faults
 from bulkip.simulator.faults import Fault, FaultError
+from bulkip.simulator.sessions import TokenEnd
 from bulkip.simulator.state import Sighting
 
 SHIPPED = Path(__file__).parents[2] / "jobs" / "faults.yaml"
@@ -50,6 +52,8 @@ def test_fault_applies_to_the_calls_it_names(fault: Fault, call: tuple[str, str 
         pytest.param(Fault(ip="0.0.0.0/0", status=503), ("get_ip", "::7", 1, 1), id="other IP version"),
         pytest.param(Fault(attempts=(1,), status=503), ("get_ip", "203.0.113.7", 2, 1), id="attempt"),
         pytest.param(Fault(every=25, status=503), ("get_ip", "203.0.113.7", 1, 26), id="every"),
+        pytest.param(Fault(lag_s=1), ("get_ip", "203.0.113.7", 1, 1), id="lag of a read"),
+        pytest.param(Fault(callback=Finish(checks=1)), ("login", None, 1, 1), id="callback of a login"),
     ],
 )
 def test_fault_leaves_other_calls_alone(fault: Fault, call: tuple[str, str | None, int, int]) -> None:
@@ -64,6 +68,50 @@ def test_fault_is_used_up_after_its_times() -> None:
     met = first_calls(book, [("get_ip", "203.0.113.7", attempt, 1) for attempt in (1, 2, 3)])
 
     assert met == [True, True, False]
+
+
+@pytest.mark.parametrize("percent", [5, 50, 95])
+def test_probability_is_the_share_of_the_calls_that_meet_it(percent: int) -> None:
+    """Over many addresses a fault applies about as often as its probability says."""
+    book = FaultBook([Fault(status=503, probability=percent / 100, seed=7)])
+
+    met = first_calls(book, [("get_ip", f"10.0.{n // 256}.{n % 256}", 1, n + 1) for n in range(4000)])
+
+    assert abs(sum(met) / 4000 - percent / 100) < 0.03
+
+
+def test_probability_does_not_ask_in_which_order_calls_come() -> None:
+    """The same seed spoils the same attempts of the same addresses, in whatever order they arrive."""
+    calls = [("get_ip", f"10.0.0.{n}", attempt, n + 1) for n in range(100) for attempt in (1, 2)]
+    rule = Fault(status=503, probability=0.3, seed=7)
+
+    forwards = dict(zip(calls, first_calls(FaultBook([rule]), calls), strict=True))
+    backwards = dict(zip(calls[::-1], first_calls(FaultBook([rule]), calls[::-1]), strict=True))
+
+    assert forwards == backwards
+    assert {forwards[call] for call in calls} == {True, False}
+
+
+@pytest.mark.parametrize(
+    "books",
+    [
+        pytest.param([[Fault(status=503, probability=0.5, seed=seed)] for seed in (1, 2)], id="another seed"),
+        pytest.param(
+            [
+                [Fault(status=503, probability=0.5)],
+                [Fault(ip="::1", hang_s=1), Fault(status=503, probability=0.5)],
+            ],
+            id="another place in the file",
+        ),
+    ],
+)
+def test_other_dice_fall_otherwise(books: list[list[Fault]]) -> None:
+    """Another seed or another rule spoils other calls."""
+    calls = [("get_ip", f"10.0.0.{n}", 1, n + 1) for n in range(100)]
+
+    first, second = (first_calls(FaultBook(faults), calls) for faults in books)
+
+    assert first != second
 
 
 def test_first_fitting_fault_wins() -> None:
@@ -85,11 +133,36 @@ def test_first_fitting_fault_wins() -> None:
         pytest.param(Fault(status=503), False, id="status"),
         pytest.param(Fault(status=503, effect=True), True, id="status, with the effect"),
         pytest.param(Fault(hang_s=1), False, id="hang"),
+        pytest.param(Fault(token=TokenEnd.EXPIRED), False, id="token"),
+        pytest.param(Fault(bomb_mib=1, effect=True), True, id="bomb, with the effect"),
     ],
 )
 def test_spoiled_write_is_carried_out_only_where_said(fault: Fault, *, carried_out: bool) -> None:
     """A write whose answer is spoiled has no effect, unless the fault is `reset: after` or says so."""
     assert fault.carries_out is carried_out
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        pytest.param(Fault(status=503, delay_s=1), "status 503", id="an answer"),
+        pytest.param(Fault(delay_s=0.3), "delay 0.3s", id="a delay"),
+        pytest.param(Fault(reset="after", lag_s=2), "reset after, lag 2s", id="a reset with a lag"),
+        pytest.param(Fault(bomb_mib=64), "bomb 64 MiB", id="a bomb"),
+        pytest.param(Fault(redirect=307), "redirect 307", id="a redirect"),
+        pytest.param(Fault(token=TokenEnd.HASH), "token hash", id="a token"),
+        pytest.param(Fault(callback=Finish(checks=3)), "callback 3", id="a callback"),
+        pytest.param(Fault(callback=Finish(after_s=1.5)), "callback 1.5s", id="a timed callback"),
+        pytest.param(
+            Fault(drip=9, truncate=3, clean=True, duplicate_keys=True, keep_alive="close"),
+            "drip 9/s, truncate 3 clean, duplicate keys, keep-alive close",
+            id="all that changes an answer",
+        ),
+    ],
+)
+def test_fault_is_named_in_the_log(fault: Fault, name: str) -> None:
+    """A fault's name says what it did."""
+    assert str(fault) == name
 
 
 @pytest.mark.parametrize(
@@ -135,7 +208,7 @@ def test_retry_after_is_sent_in_whole_seconds() -> None:
         pytest.param({"reset": "before", "status": 503}, "reset", "at once", id="two deeds"),
         pytest.param({"reset": "afer"}, "reset", "did you mean `after`?", id="reset"),
         pytest.param({"reset": "after", "effect": False}, "effect", "contradicts", id="after without effect"),
-        pytest.param({"delay_s": 1.0, "effect": True}, "effect", "right one", id="delay with effect"),
+        pytest.param({"delay_s": 1.0, "effect": True}, "effect", "has its effect", id="delay with effect"),
         pytest.param({"hang_s": 1e6}, "hang", "from 0s to 24h", id="a hang of days"),
         pytest.param(
             {"reset": "close", "retry_after_s": 1}, "retry_after", "needs an answer", id="no answer"
@@ -143,6 +216,37 @@ def test_retry_after_is_sent_in_whole_seconds() -> None:
         pytest.param(
             {"status": 503, "headers": {"X": "a\r\nb"}}, "headers", "cannot go", id="header injection"
         ),
+        pytest.param({"status": 503, "probability": 0.0}, "probability", "above 0%", id="probability 0"),
+        pytest.param(
+            {"status": 503, "probability": 1.1}, "probability", "at most 100%", id="probability 110"
+        ),
+        pytest.param({"redirect": 200}, "redirect", "does not redirect", id="redirect 200"),
+        pytest.param({"status": 503, "to": "http://127.0.0.1/"}, "to", "add `redirect", id="to without"),
+        pytest.param(
+            {"redirect": 307, "to": "http://example.net/"}, "to", "not on this machine", id="to elsewhere"
+        ),
+        pytest.param(
+            {"redirect": 307, "to": "http://127.0.0.1@example.net/"}, "to", "not on", id="to a trick"
+        ),
+        pytest.param({"redirect": 307, "to": "http://[::1"}, "to", "not on", id="to no URL"),
+        pytest.param(
+            {"redirect": 307, "to": "http://127.0.0.1/\r\nX: y"}, "to", "not on", id="to an injection"
+        ),
+        pytest.param({"bomb_mib": 0}, "bomb", "from 1 to 256", id="bomb 0"),
+        pytest.param({"bomb_mib": 10**9}, "bomb", "from 1 to 256", id="a bomb for the simulator itself"),
+        pytest.param({"lag_s": 1e6}, "lag", "from 0s to 24h", id="a lag of days"),
+        pytest.param({"action": "get_ip", "lag_s": 1.0}, "lag", "writes nothing", id="lag of a read"),
+        pytest.param({"status": 503, "lag_s": 1.0}, "lag", "add `effect: true`", id="lag of nothing"),
+        pytest.param({"callback": Finish(checks=1), "lag_s": 1.0}, "lag", "by itself", id="lag and callback"),
+        pytest.param(
+            {"action": "get_ip", "callback": Finish(checks=1)}, "callback", "writes nothing", id="callback"
+        ),
+        pytest.param({"drip": 0}, "drip", "1 is the slowest", id="drip 0"),
+        pytest.param({"truncate": -1}, "truncate", "no number of bytes", id="truncate -1"),
+        pytest.param({"status": 503, "clean": True}, "clean", "add `truncate", id="clean without"),
+        pytest.param({"keep_alive": "open"}, "keep_alive", "`close` ends", id="keep-alive open"),
+        pytest.param({"reset": "close", "drip": 5}, "drip", "no answer that", id="drip of a reset"),
+        pytest.param({"token": TokenEnd.HASH, "status": 503}, "token", "at once", id="token and status"),
     ],
 )
 def test_contradictory_fault_is_refused(fields: dict[str, Any], name: str, message: str) -> None:
@@ -183,6 +287,26 @@ def test_contradictory_fault_is_refused(fields: dict[str, Any], name: str, messa
             Fault(json={"code": -1, "message": "no", "data": [1.5, True, None]}),
             id="JSON",
         ),
+        pytest.param("{hang: 1s, probability: 2.5%}", Fault(hang_s=1.0, probability=0.025), id="probability"),
+        pytest.param(
+            '{redirect: 308, to: "http://[::1]:8080/x"}',
+            Fault(redirect=308, to="http://[::1]:8080/x"),
+            id="redirect",
+        ),
+        pytest.param("{bomb: 2}", Fault(bomb_mib=2), id="bomb"),
+        pytest.param(
+            "{action: login, token: expired}", Fault(action="login", token=TokenEnd.EXPIRED), id="token"
+        ),
+        pytest.param("{callback: 3}", Fault(callback=Finish(checks=3)), id="a callback by checks"),
+        pytest.param(
+            "{callback: 2s, truncate: 9}", Fault(callback=Finish(after_s=2.0), truncate=9), id="by time"
+        ),
+        pytest.param("{reset: after, lag: 2s}", Fault(reset="after", lag_s=2.0), id="lag"),
+        pytest.param(
+            "{drip: 10, truncate: 5, clean: true, duplicate_keys: true, keep_alive: close}",
+            Fault(drip=10, truncate=5, clean=True, duplicate_keys=True, keep_alive="close"),
+            id="delivery",
+        ),
     ],
 )
 def test_fault_file_says_what_a_fault_says(tmp_path: Path, rule: str, fault: Fault) -> None:
@@ -219,8 +343,43 @@ def test_all_mistakes_of_a_fault_file_are_shown_with_their_places(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        pytest.param("{status: 503, probability: 0.05}", "not a percentage", id="a share"),
+        pytest.param("{token: dead}", "known are expired, invalid, hash", id="a token's end"),
+        pytest.param("{token: expird}", "did you mean `expired`?", id="a misspelt end"),
+        pytest.param("{callback: -1}", "from 0 to", id="fewer checks than none"),
+        pytest.param("{callback: soon}", "is not a duration", id="a callback's time"),
+        pytest.param("{callback: true}", "neither a number of checks", id="a callback's switch"),
+        pytest.param("{drip: 1.5}", "not a whole number", id="a fraction of a byte"),
+        pytest.param("{dirp: 5}", "did you mean `drip`?", id="a misspelt key"),
+        pytest.param("{clean: yes, truncate: 3}", "neither true nor false", id="another word for true"),
+    ],
+)
+def test_mistake_in_a_rule_is_told_with_the_way_out(tmp_path: Path, rule: str, message: str) -> None:
+    """What cannot be read as a field's value is one message that shows it."""
+    path = tmp_path / "faults.yaml"
+    path.write_text(f"version: 1\nfaults: [{rule}]\n")
+
+    with pytest.raises(JobError) as caught:
+        read_faults(path)
+
+    [text] = [problem.message for problem in caught.value.problems]
+    assert message in text
+
+
+def test_seed_of_a_file_holds_for_all_its_rules(tmp_path: Path) -> None:
+    """`seed` stands once, at the top."""
+    path = tmp_path / "faults.yaml"
+    path.write_text("version: 1\nseed: 11\nfaults: [{status: 503}, {drip: 5}]\n")
+
+    assert [fault.seed for fault in read_faults(path)] == [11, 11]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        pytest.param("version: 1\nseed: x\nfaults: []\n", "seed: `x` is not a whole number", id="a seed"),
         pytest.param("- a\n", "a fault file is a mapping", id="a list"),
         pytest.param("version: 1\n", "`faults` is a list", id="no faults"),
         pytest.param("version: 1\nfaults: {}\n", "`faults` is a list", id="faults as a mapping"),
@@ -236,6 +395,11 @@ def test_other_file_is_no_fault_file(tmp_path: Path, text: str, message: str) ->
         read_faults(path)
 
 
+def heals(fault: Fault) -> bool:
+    """Say whether the right answer arrives, whole, whatever happens on its way."""
+    return fault.answers_rightly and fault.truncate is None and not fault.duplicate_keys
+
+
 @pytest.mark.parametrize("action", ["get_ptr", "get_ip", "get_traffic", "update_ptr"])
 def test_shipped_faults_all_heal(action: str) -> None:
     """Every address of a job of 500 meets a right answer within the default number of attempts."""
@@ -243,7 +407,7 @@ def test_shipped_faults_all_heal(action: str) -> None:
 
     for ordinal in range(1, 501):
         met = [book.take(action, "203.0.113.7", Sighting(attempt, ordinal)) for attempt in range(1, ATTEMPTS)]
-        assert any(fault is None or str(fault).startswith("delay") for fault in met)
+        assert any(fault is None or heals(fault) for fault in met)
 
 
 def test_shipped_faults_leave_few_writes_in_doubt() -> None:
@@ -252,7 +416,7 @@ def test_shipped_faults_leave_few_writes_in_doubt() -> None:
 
     met = [book.take("update_ptr", "203.0.113.7", Sighting(1, ordinal)) for ordinal in range(1, 501)]
 
-    doubtful = [fault for fault in met if fault and not fault.delay_s and fault.status != 429]
+    doubtful = [fault for fault in met if fault and not heals(fault) and fault.status != 429]
     assert 10 <= len(doubtful) <= 20
     assert {str(fault) for fault in doubtful} == {
         *("reset after", "reset before", "status 503", "status 500", "status 200")
