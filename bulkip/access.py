@@ -1,53 +1,135 @@
-"""Whether the server still takes the token, when one answer says it does not."""
+"""Which token the calls go out with: fetched, renewed in time, and judged when an answer refuses it."""
 
 from dataclasses import replace
 
-from anyio import Lock, current_time
+from anyio import Lock, current_time, move_on_after, sleep
 
 from bulkip.brake import Brake
 from bulkip.client import Client
+from bulkip.logins import INFO_REQUEST, LOGOUT_REQUEST, login_request
 from bulkip.model import ApiRequest, ErrorClass, Purpose, Verdict, VerdictKind
+from bulkip.purse import Purse
+from bulkip.retry import backoff_s
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Attempt
 
-PROBE = ApiRequest("get_client_ip", {})
+CLIENT_IP_REQUEST = ApiRequest("get_client_ip", {})
+LOGOUT_S = 5.0
+PASSING = frozenset({VerdictKind.TRANSIENT, VerdictKind.THROTTLE, VerdictKind.BLOCKED, VerdictKind.UNKNOWN})
 
 
 class Access:
-    """Tells a dead token from an address that the token may not touch (api.md §3)."""
+    """Makes calls with a token that is alive, and tells a dead one from a forbidden address (api.md §3)."""
 
-    def __init__(self, client: Client, brake: Brake, start: int, first_number: int) -> None:
-        """Probe through this client; probes are numbered from `first_number` under item 0."""
+    def __init__(self, client: Client, purse: Purse, brake: Brake, start: int, first_number: int) -> None:
+        """Call through this client; the run's own calls count from `first_number` under item 0."""
         self._client = client
+        self._purse = purse
         self._brake = brake
         self._start = start
         self._number = first_number
         self._one_at_a_time = Lock()
+        self._has_info = True
 
-    async def judged(self, verdict: Verdict) -> Verdict:
-        """Return the verdict, with a refused token turned into what it turned out to be.
+    async def call(self, request: ApiRequest, attempt: Attempt, *, again: bool) -> Verdict | None:
+        """Make a call and return its verdict; None when the run stopped before it was sent.
 
-        A token that is proved alive makes the refusal the item's own failure;
-        a dead one stops the run. An undecided probe leaves the verdict as it
-        is, and the item is asked again.
+        A refused token is renewed once for an item, in one login however many
+        wait for it; `again` says that the item was refused before. A token that
+        is proved alive makes the refusal the item's own failure.
         """
-        if verdict.kind is not VerdictKind.AUTH:
+        if self._purse.stale:
+            await self._renewed(self._purse.generation)
+        generation = self._purse.generation
+        verdict = await self._client.call(request, attempt)
+        if verdict is None or verdict.kind is not VerdictKind.AUTH:
             return verdict
+        return await self._judged(verdict, generation, again=again)
+
+    async def log_out(self) -> None:
+        """Give back the tokens that were made here; what cannot be given back expires by itself."""
+        with move_on_after(LOGOUT_S):
+            for token in self._purse.made:
+                request = replace(LOGOUT_REQUEST, form={"token": token}, needs_token=False)
+                await self._ask(request, Purpose.LOGOUT)
+
+    async def _judged(self, verdict: Verdict, generation: int, *, again: bool) -> Verdict:
         refused_at = current_time()
         async with self._one_at_a_time:
-            if self._client.last_success_at <= refused_at and not await self._probe():
+            if self._brake.stop is not None or self._purse.generation != generation:
+                return verdict  # the item is asked again, with the new token if there is one
+            if self._purse.key and not again:
+                await self._log_in()
                 return verdict
-        text = f"{verdict.message} (the token itself is accepted: is it this account's address?)"
-        permission = ErrorClass.PERMISSION
-        return replace(verdict, kind=VerdictKind.PERMANENT, error_class=permission, message=text)
+            alive = self._client.last_success_at > refused_at or await self._is_alive()
+            if alive is False:
+                await self._replace_dead(verdict)
+        return _forbidden(verdict) if alive else verdict
 
-    async def _probe(self) -> bool:
-        if self._brake.stop is not None:
-            return False
-        attempt = Attempt(0, self._number, self._start, Purpose.PROBE)
+    async def _renewed(self, generation: int) -> None:
+        async with self._one_at_a_time:
+            if self._purse.generation == generation and self._brake.stop is None:
+                await self._log_in()
+
+    async def _replace_dead(self, verdict: Verdict) -> None:
+        if self._purse.key:
+            await self._log_in()
+        else:
+            self._stop(f"the token is refused: {verdict.message}; set a valid one", ErrorClass.AUTH)
+
+    async def _is_alive(self) -> bool | None:
+        """Ask whether the token is still taken; None when nobody says."""
+        answer = await self._ask(INFO_REQUEST, Purpose.PROBE) if self._has_info else None
+        if (
+            self._has_info
+            and answer is not None
+            and answer.kind not in {VerdictKind.SUCCESS, VerdictKind.AUTH}
+        ):
+            self._has_info = answer.kind in PASSING and answer.readable
+            answer = None
+        answer = answer or await self._ask(CLIENT_IP_REQUEST, Purpose.PROBE)
+        match answer:
+            case Verdict(kind=VerdictKind.SUCCESS):
+                return True
+            case Verdict(kind=VerdictKind.AUTH):
+                return False
+            case _:
+                return None
+
+    async def _log_in(self) -> None:
+        """Exchange the key for a token; the run stops when that cannot be done."""
+        judge = self._client.judge
+        for tried in range(1, judge.retry.attempts + 1):
+            answer = await self._ask(login_request(self._purse.key), Purpose.LOGIN)
+            if answer is None or self._take(answer):
+                return
+            if answer.kind not in PASSING:
+                self._stop(f"the API key is refused: {answer.message}; set a valid one", ErrorClass.AUTH)
+                return
+            if tried == judge.retry.attempts:
+                text = f"no token could be had: {answer.message}"
+                self._brake.pull(Stop(StopKind.HALT, text, answer.error_class or ErrorClass.SERVER))
+                return
+            with self._brake.waiting():
+                await sleep(max(backoff_s(judge.retry, tried, judge.rng), answer.retry_after_s or 0))
+
+    def _take(self, answer: Verdict) -> bool:
+        match answer:
+            case Verdict(kind=VerdictKind.SUCCESS, value={"token": str(token), "token_expire": expires_at}):
+                self._purse.take(token, float(expires_at) if isinstance(expires_at, float) else None)
+                return True
+            case _:
+                return False
+
+    async def _ask(self, request: ApiRequest, purpose: Purpose) -> Verdict | None:
+        attempt = Attempt(0, self._number, self._start, purpose)
         self._number += 1
-        answer = await self._client.call(PROBE, attempt)
-        if answer is not None and answer.kind is VerdictKind.AUTH:
-            text = f"the token is refused: {answer.message}; set a valid one"
-            self._brake.pull(Stop(StopKind.ACCESS, text, ErrorClass.AUTH))
-        return answer is not None and answer.kind is VerdictKind.SUCCESS
+        return await self._client.call(request, attempt)
+
+    def _stop(self, text: str, error_class: ErrorClass) -> None:
+        self._brake.pull(Stop(StopKind.ACCESS, text, error_class))
+
+
+def _forbidden(verdict: Verdict) -> Verdict:
+    text = f"{verdict.message} (the token itself is accepted: is it this account's address?)"
+    return replace(verdict, kind=VerdictKind.PERMANENT, error_class=ErrorClass.PERMISSION, message=text)

@@ -68,7 +68,7 @@ class Client:
         self._gate = gate
         self._books = books
         self._brake = brake
-        self._judge = judge
+        self.judge = judge
         self._watch = Watch()
         self.last_success_at = float("-inf")
 
@@ -77,9 +77,9 @@ class Client:
         async with AsyncExitStack() as stack:
             if not await self._may_send(stack, request, attempt):
                 return None
-            sent_at, wall = current_time(), self._judge.wall()
+            sent_at, wall = current_time(), self.judge.wall()
             reply = await self._carry(request, attempt, wall)
-        verdict = self._capped(self._judge.verdict(request, reply, self._judge.wall()))
+        verdict = self._capped(self.judge.verdict(request, reply, self.judge.wall()))
         self._draw_conclusions(attempt.item, verdict, sent_at)
         await self._write_down(request, attempt, verdict, wall)
         return verdict
@@ -110,7 +110,7 @@ class Client:
 
     async def _begin(self, attempt: Attempt) -> None:
         try:
-            await self._books.begin_attempt(attempt, self._judge.wall())
+            await self._books.begin_attempt(attempt, self.judge.wall())
             await self._gate.turn()
         except BaseException:
             await self._withdraw(attempt)
@@ -124,7 +124,7 @@ class Client:
     def _capped(self, verdict: Verdict) -> Verdict:
         """End the tries of an item whose server asks for more patience than the job has."""
         asked = verdict.retry_after_s
-        if asked is None or asked <= self._judge.limits.max_retry_after_s:
+        if asked is None or asked <= self.judge.limits.max_retry_after_s:
             return verdict
         if verdict.kind is not VerdictKind.THROTTLE or verdict.in_doubt:
             return replace(verdict, retry_after_s=None)
@@ -134,7 +134,7 @@ class Client:
     async def _write_down(self, request: ApiRequest, attempt: Attempt, verdict: Verdict, wall: float) -> None:
         outcome = Outcome(
             sent_at=wall,
-            finished_at=self._judge.wall(),
+            finished_at=self.judge.wall(),
             outcome=verdict.kind,
             error_class=verdict.error_class,
             http_status=verdict.http_status,
@@ -152,7 +152,7 @@ class Client:
         if verdict.error_class is ErrorClass.THROTTLED or verdict.kind is VerdictKind.BLOCKED:
             strikes = self._gate.strikes(sent_at)
             named = verdict.retry_after_s
-            wait_s = backoff_s(self._judge.retry, strikes, self._judge.rng) if named is None else named
+            wait_s = backoff_s(self.judge.retry, strikes, self.judge.rng) if named is None else named
             self._gate.pause(wait_s, "Retry-After" if named is not None else "throttled")
         else:
             self._gate.passed(sent_at)

@@ -30,7 +30,7 @@ def _no_form(_values: Mapping[str, Rendered], _allow: Allow) -> dict[str, str]:
 
 
 def _session_in(envelope: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """Return where the answer keeps the session: under `result` (live), under `data`, or at the top (docs)."""
+    """Return where the answer keeps the session: under `result` (live) or `data`, or at the top."""
     for name in ("result", "data"):
         inner = envelope.get(name)
         if isinstance(inner, dict):

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bulkip.redact import Redactor
+
 EARLY_S = 120.0
 """A token is renewed so long before it expires (api.md §3), or after half its life when that is short."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Purse:
     """Owns the tokens of a run, across its stages; `wall` gives Unix seconds.
 
@@ -21,14 +23,18 @@ class Purse:
     generation: int = 0
     renew_at: float | None = None
     made: list[str] = field(default_factory=list)
+    redactor: Redactor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._know_secrets()
 
     def __repr__(self) -> str:
         return f"Purse(generation={self.generation})"
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret that a text from outside could echo."""
-        return tuple(secret for secret in (self.key, self.token, *self.made) if secret)
+    def _know_secrets(self) -> None:
+        """Let the redactor know every secret that a text from outside could echo."""
+        secrets = (self.key, self.token, *self.made)
+        self.redactor = Redactor(tuple(dict.fromkeys(secret for secret in secrets if secret)))
 
     @property
     def stale(self) -> bool:
@@ -43,5 +49,6 @@ class Purse:
         self.token = token
         self.generation += 1
         self.made.append(token)
+        self._know_secrets()
         life_s = None if expires_at is None else max(0.0, expires_at - now)
         self.renew_at = None if life_s is None else now + life_s - min(EARLY_S, life_s / 2)

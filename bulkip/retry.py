@@ -26,7 +26,8 @@ class Course:
     `wanted` are the PTR names a write wants, None for reads and for writes
     that nothing shows; `before` those seen before it, None when unread.
     `calls`, `befores` and `readbacks` count what was sent in this start, each
-    bounded by itself; `blocked` counts the answers of an edge that blocks us.
+    bounded by itself; `blocked` counts the answers of an edge that blocks us,
+    `refused` those that did not take the token.
     `trouble` is the last answer to the item's own call.
     """
 
@@ -39,6 +40,7 @@ class Course:
     befores: int = 0
     readbacks: int = 0
     blocked: int = 0
+    refused: int = 0
     trouble: Verdict | None = None
 
     @property
@@ -94,7 +96,8 @@ def backoff_s(policy: RetryPolicy, attempt: int, rng: Random) -> float:
 def decide(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random) -> Decision:
     """Return what follows from an answer; `course` is the one that led to the call."""
     blocked = course.blocked + (verdict.kind is VerdictKind.BLOCKED)
-    course = replace(course, number=course.number + 1, blocked=blocked)
+    refused = course.refused + (verdict.kind is VerdictKind.AUTH)
+    course = replace(course, number=course.number + 1, blocked=blocked, refused=refused)
     match course.next:
         case Purpose.BEFORE:
             course = replace(course, befores=course.befores + 1)

@@ -1,6 +1,7 @@
 """How does a request reach the server, and what comes back? The only door to aiohttp's client."""
 
 import os
+from collections.abc import Callable
 from ssl import SSLCertVerificationError
 from types import TracebackType
 from typing import Self
@@ -53,12 +54,12 @@ class Transport:
         self,
         url: str,
         *,
-        token: str,
+        token: Callable[[], str],
         timeouts: Timeouts,
         connections: int = 4,
         user_agent: str = USER_AGENT,
     ) -> None:
-        """Speak to the API at this URL; nothing is opened before `async with`."""
+        """Speak to the API at this URL; `token` is asked before every call, because it may be renewed."""
         self._url = url
         self._token = token
         self._timeouts = timeouts
@@ -96,7 +97,9 @@ class Transport:
         """
         if self._session is None:
             raise RuntimeError("the transport is closed; send inside `async with`")
-        form = [("action", request.action), *request.form.items(), ("token", self._token)]
+        form = [("action", request.action), *request.form.items()]
+        if request.needs_token:
+            form.append(("token", self._token()))
         body = urlencode(form).encode("ascii")
         try:
             return await _exchange(self._session, _address(self._url, request.script), body)

@@ -7,7 +7,6 @@ from random import Random
 from bulkip.access import Access
 from bulkip.actions import ACTIONS
 from bulkip.brake import Brake
-from bulkip.client import Client
 from bulkip.events import Event, ItemSettled, ValueRead
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.model import ApiRequest, Before, Item, Purpose, Result, Status, Verdict, VerdictKind
@@ -58,11 +57,8 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
 class Worker:
     """Carries turns forward; one object serves the whole pool."""
 
-    def __init__(
-        self, client: Client, access: Access, store: RunWriter, brake: Brake, rules: WorkRules
-    ) -> None:
-        """Call through the client, keep results in the store, and tell the observer afterwards."""
-        self._client = client
+    def __init__(self, access: Access, store: RunWriter, brake: Brake, rules: WorkRules) -> None:
+        """Call through the access, keep results in the store, and tell the observer afterwards."""
         self._access = access
         self._store = store
         self._brake = brake
@@ -104,10 +100,9 @@ class Worker:
             wanted=course.wanted if writes else None,
             seen=course.before if writes else None,
         )
-        verdict = await self._client.call(_request(item, course), attempt)
+        verdict = await self._access.call(_request(item, course), attempt, again=course.refused > 0)
         if verdict is None:
             return None
-        verdict = await self._access.judged(verdict)
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
         return None if gone else verdict
 

@@ -125,7 +125,7 @@ async def arrived() -> None:
 
 async def ask(url: str, timeouts: Timeouts = PATIENT, request: ApiRequest = READ) -> Reply:
     """Send one request over a transport of its own."""
-    async with Transport(url, token=TOKEN, timeouts=timeouts) as transport:
+    async with Transport(url, token=lambda: TOKEN, timeouts=timeouts) as transport:
         return await transport.send(request)
 
 

@@ -1,6 +1,7 @@
 """How tests carry a job out inside their own loop, against a simulator there, and what came of it."""
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -12,6 +13,7 @@ from anyio import current_time, to_thread
 
 from bulkip.events import Event
 from bulkip.model import Counts
+from bulkip.purse import Purse
 from bulkip.reports.rows import report_rows
 from bulkip.run.ending import LastWord, Waits, close_books, code_of, count
 from bulkip.run.engine import Endpoint
@@ -112,7 +114,7 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
         wishes.tell(event)
 
     rules = StageRules(grace_s=wishes.grace_s, signals=False, tell=tell)
-    endpoint = Endpoint(api.url, wishes.token)
+    endpoint = Endpoint(api.url, Purse(time.time, token=wishes.token))
     end = StageEnd(None, None)
     for stage in await to_thread.run_sync(_stages, prepared):
         end = await run_stage(stage, prepared, endpoint, end.start, rules)

@@ -62,8 +62,9 @@ class Action:
     to send, and raises `ParameterError` with all that is wrong.
     `parse` turns a successful envelope into the typed answer, and raises
     `AnswerShapeError`; `empty` is the answer when the server says that there is
-    nothing; `self_evident` that a valid answer proves success by itself. `read_back` gives the read that shows what a write with
-    this form left behind; None when nothing shows it.
+    nothing. `self_evident` says that a valid answer proves success by itself.
+    `read_back` gives the read that shows what a write with this form left
+    behind; None when nothing shows it.
     """
 
     name: str

@@ -16,8 +16,9 @@ from bulkip.client import Client, Judge
 from bulkip.events import Event, Stopping
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
+from bulkip.logins import LOGIN_ACTIONS
 from bulkip.model import ApiRequest, Reply, Verdict
-from bulkip.redact import Redactor
+from bulkip.purse import Purse
 from bulkip.run.planning import Prepared
 from bulkip.store import RunReader, RunWriter, open_writer
 from bulkip.transport import Transport
@@ -28,13 +29,10 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the calls go and with which token; the token shows nowhere."""
+    """Where the calls go, and with which tokens; those show nowhere."""
 
     url: str
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.url!r})"
+    purse: Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class Engine:
     """The parts of a stage that its rooms need; `start` numbers this execution of the run."""
 
     worker: Worker
+    access: Access
     writer: RunWriter
     reader: RunReader
     brake: Brake
     start: int
-    workers: int
 
 
 @asynccontextmanager
@@ -67,17 +65,20 @@ async def open_engine(
                 gate = Gate(pacer, prepared.job.limits.concurrency, tell)
                 client = Client(wire, gate, writer, brake, _judge(prepared, endpoint))
                 probes = await to_thread.run_sync(reader.last_number, 0)
-                access = Access(client, brake, number, probes + 1)
-                worker = Worker(client, access, writer, brake, _rules(prepared, number))
+                access = Access(client, endpoint.purse, brake, number, probes + 1)
+                worker = Worker(access, writer, brake, _rules(prepared, number))
                 worker.tell = tell
-                yield Engine(worker, writer, reader, brake, number, prepared.job.limits.concurrency)
+                yield Engine(worker, access, writer, reader, brake, number)
                 pacing.cancel_scope.cancel()
 
 
 def _transport(prepared: Prepared, endpoint: Endpoint) -> Transport:
     job = prepared.job
     return Transport(
-        endpoint.url, token=endpoint.token, timeouts=job.timeouts, connections=job.limits.concurrency
+        endpoint.url,
+        token=lambda: endpoint.purse.token,
+        timeouts=job.timeouts,
+        connections=job.limits.concurrency,
     )
 
 
@@ -91,10 +92,10 @@ async def _pacer(prepared: Prepared, reader: RunReader) -> Pacer:
 
 
 def _judge(prepared: Prepared, endpoint: Endpoint) -> Judge:
-    redactor = Redactor((endpoint.token,))
+    purse, actions = endpoint.purse, {**ACTIONS, **LOGIN_ACTIONS}
 
     def verdict(request: ApiRequest, reply: Reply, now: float) -> Verdict:
-        return classify(request, ACTIONS[request.action], reply, redactor=redactor, now=now)
+        return classify(request, actions[request.action], reply, redactor=purse.redactor, now=now)
 
     job = prepared.job
     return Judge(verdict, job.limits, job.retry, SystemRandom(), time.time)

@@ -24,6 +24,7 @@ from bulkip.run.stages import (
     StageEnd,
     StageRules,
     interrupt_between_stages,
+    log_out,
     run_stage,
     signalled,
 )
@@ -101,6 +102,8 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     try:
         with open_endpoint(prepared) as endpoint:
             reached = _stages(prepared, endpoint, way)
+            if endpoint.purse.made:
+                anyio.run(log_out, prepared, endpoint, reached.end.start, way.tell)
     except Exception:  # a bug: the report is still written (design.md §2, exit code 1)
         _conclude(prepared, Reached(StageEnd(None, None), internal=True), way)
         raise

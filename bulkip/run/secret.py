@@ -7,24 +7,37 @@ from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.inputfile import open_input
-from bulkip.policy import SecretRef, SecretSource
+from bulkip.policy import Api, SecretRef, SecretSource
 
 DEFAULT = SecretRef(SecretSource.ENV, "HOSTKEY_TOKEN")
+DEFAULT_KEY = SecretRef(SecretSource.ENV, "HOSTKEY_API_KEY")
 LONGEST = 4096
 TRUSTED = ("/run/secrets",)
 
 
-def read_token(
-    ref: SecretRef | None, folder: Path, environment: Mapping[str, str], warn: Callable[[str], None]
-) -> str:
-    """Return the token that a job names; a file is relative to `folder`. Raises UsageError."""
-    ref = ref or DEFAULT
+def purse_secrets(api: Api, environment: Mapping[str, str], warn: Callable[[str], None]) -> tuple[str, str]:
+    """Return the ready token and the API key of a job, one of them empty; raises UsageError.
+
+    A job that names neither takes HOSTKEY_TOKEN, or else HOSTKEY_API_KEY.
+    """
+    key = api.key
+    if api.token is None and key is None and not environment.get(DEFAULT.name, "").strip():
+        key = DEFAULT_KEY if environment.get(DEFAULT_KEY.name, "").strip() else None
+    if api.token is None and key is not None:
+        return "", read_secret(key, environment, warn)
+    return read_secret(api.token or DEFAULT, environment, warn), ""
+
+
+def read_secret(ref: SecretRef, environment: Mapping[str, str], warn: Callable[[str], None]) -> str:
+    """Return the secret that a reference leads to. Raises UsageError."""
     if ref.source is SecretSource.ENV:
         token = environment.get(ref.name, "").strip()
         if not token:
-            raise UsageError(f"{ref}: the variable is not set; `export {ref.name}=...` or name `api.token`")
+            raise UsageError(
+                f"{ref}: the variable is not set; `export {ref.name}=...` or name `api.token` or `api.key`"
+            )
     else:
-        token = _from_file(folder / ref.name, environment, warn)
+        token = _from_file(Path(ref.name), environment, warn)
     _check(token, ref)
     return token
 
@@ -37,7 +50,7 @@ def _check(token: str, ref: SecretRef) -> None:
 def _from_file(path: Path, environment: Mapping[str, str], warn: Callable[[str], None]) -> str:
     opened = open_input(path)
     if isinstance(opened, str):
-        raise UsageError(f"{path}: the token cannot be read: {opened} (`api.token`)")
+        raise UsageError(f"{path}: the token cannot be read: {opened} (`api.token`, `api.key`)")
     with opened as file:
         mode = os.fstat(file.fileno()).st_mode
         text = file.read(LONGEST + 1)

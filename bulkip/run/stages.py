@@ -63,7 +63,7 @@ async def run_stage(
     try:
         async with open_engine(prepared, endpoint, start, rules.tell) as engine:
             start = engine.start
-            await _work(stage, engine, rules)
+            await _work(stage, engine, prepared.job.limits.concurrency, rules)
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
             return StageEnd(start, engine.brake.stop)
@@ -75,7 +75,7 @@ async def run_stage(
         return StageEnd(start, Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL))
 
 
-async def _work(stage: Stage, engine: Engine, rules: StageRules) -> None:
+async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules) -> None:
     feed: ReadingFeed | ApplyingFeed
     if stage is Stage.READING:
         feed, left = ReadingFeed(engine.reader, engine.worker.enter_reading), engine.reader.reads_left
@@ -87,8 +87,19 @@ async def _work(stage: Stage, engine: Engine, rules: StageRules) -> None:
             if rules.signals:
                 group.start_soon(_heed_signals, engine.brake, scope)
             group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
-            await Scheduler(feed, engine.brake).run(engine.workers, engine.worker.step)
+            await Scheduler(feed, engine.brake).run(workers, engine.worker.step)
             group.cancel_scope.cancel()
+
+
+async def log_out(prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell) -> None:
+    """Give back the tokens that this run made; what fails here changes nothing about the run."""
+    try:
+        async with open_engine(prepared, endpoint, start, tell) as engine:
+            await engine.access.log_out()
+    except (BaseExceptionGroup, StoreError) as raised:
+        error = leading_error(raised)
+        if not isinstance(error, StoreError):
+            raise error from raised
 
 
 async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> None:

@@ -100,7 +100,7 @@ async def connected(folder: Path, api: Simulator, *, places: int = 4) -> AsyncIt
     judge = Judge(verdict_of, Limits(max_retry_after_s=100), policy, Ceiling(), lambda: 1_700_000_000.0)
     async with (
         open_writer(prepared.run_dir) as writer,
-        Transport(api.url, token="simulated", timeouts=Timeouts(), connections=places) as wire,
+        Transport(api.url, token=lambda: "simulated", timeouts=Timeouts(), connections=places) as wire,
         create_task_group() as pacing,
     ):
         pacing.start_soon(pacer.run)

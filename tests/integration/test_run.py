@@ -1,6 +1,7 @@
 """How a whole run ends: chains, what stops everyone, and whether the books balance."""
 
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from io import StringIO
@@ -12,6 +13,7 @@ from anyio import current_time
 
 from bulkip.events import Event, ItemSettled, StageEnded, StageStarted, Stopping, ValueRead, Waiting
 from bulkip.model import JsonValue, Status
+from bulkip.purse import Purse
 from bulkip.run.engine import Endpoint
 from bulkip.run.stages import Stage, StageRules, run_stage
 from bulkip.simulator import Fault, Seed, Simulator, SimulatorSettings
@@ -62,7 +64,7 @@ async def test_only_address_is_judged_by_a_probe(tmp_path: Path) -> None:
 async def test_probe_speaks_for_all_who_were_refused_before_it(tmp_path: Path) -> None:
     """A probe that passed judges every address that was refused before it was sent."""
     job = "targets: [203.0.113.4/30]\nactions: [{action: get_ip}]\n"
-    faults = (Fault(action="get_ip", json=REFUSED, delay_s=1), Fault(action="get_client_ip", delay_s=1))
+    faults = (Fault(action="get_ip", json=REFUSED, delay_s=1), Fault(action="info", delay_s=1))
 
     run = await carried(tmp_path, job, *faults)
 
@@ -98,6 +100,7 @@ async def test_undecided_probe_tries_the_item_again(tmp_path: Path) -> None:
     """When the probe itself gets no answer, the refused item is asked again."""
     faults = (
         Fault(action="get_ip", ip="203.0.113.5", attempts=(1,), json=REFUSED),
+        Fault(action="info", times=1, status=503),
         Fault(action="get_client_ip", times=1, status=503),
     )
     job = "targets: [203.0.113.5]\nactions: [{action: get_ip}]\n"
@@ -405,7 +408,9 @@ async def test_store_that_fails_halts_the_run(tmp_path: Path) -> None:
         prepared = await plan(tmp_path, READS.replace("/28", "/24"))
         log.store = store_path(prepared.run_dir)
         rules = StageRules(grace_s=20, signals=False, tell=lambda _event: None)
-        end = await run_stage(Stage.APPLYING, prepared, Endpoint(api.url, api.token), None, rules)
+        end = await run_stage(
+            Stage.APPLYING, prepared, Endpoint(api.url, Purse(time.time, token=api.token)), None, rules
+        )
 
         assert api.log.total < 40
     assert end.stop is not None

@@ -109,7 +109,10 @@ async def test_cookies_are_not_returned() -> None:
         while True:
             await caller.answer(FINE.replace(b"\r\n", b"\r\nSet-Cookie: a=b\r\n", 1))
 
-    async with serving(script) as server, Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport:
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
         await transport.send(READ)
         await transport.send(READ)
 
@@ -127,7 +130,10 @@ async def test_answer_nobody_asked_for_is_not_taken() -> None:
         await caller.silence()
 
     released = anyio.Event()
-    async with serving(script) as server, Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport:
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
         await transport.send(READ)
         released.set()
         await arrived()
@@ -143,7 +149,7 @@ async def test_server_that_closes_after_each_answer_costs_nothing() -> None:
     """A connection closed between two calls is replaced."""
     async with (
         serving(one(FINE)) as server,
-        Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
     ):
         replies = []
         for _ in range(3):
@@ -162,7 +168,10 @@ async def test_kept_alive_connection_that_dies_under_a_request_is_not_tried_agai
         await caller.request()
         await caller.reset()
 
-    async with serving(script) as server, Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport:
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
         await transport.send(READ)
         reply = await transport.send(READ)
 
@@ -177,7 +186,10 @@ async def test_connections_are_kept_alive() -> None:
         while True:
             await caller.answer(FINE)
 
-    async with serving(script) as server, Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport:
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
         for _ in range(5):
             await transport.send(READ)
 
@@ -259,7 +271,10 @@ async def test_certificate_that_does_not_verify_is_named(tmp_path: Path) -> None
 async def test_cancellation_passes_through() -> None:
     """A cancelled call ends at once and is no failure."""
     replies = []
-    async with serving(held()) as server, Transport(server.url, token=TOKEN, timeouts=PATIENT) as transport:
+    async with (
+        serving(held()) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
         with anyio.move_on_after(0.1) as scope:
             replies.append(await transport.send(READ))
 
@@ -269,7 +284,7 @@ async def test_cancellation_passes_through() -> None:
 
 async def test_closed_transport_sends_nothing() -> None:
     """A call outside `async with` is a mistake of ours, not an outage."""
-    transport = Transport("http://127.0.0.1:1/ip.php", token=TOKEN, timeouts=QUICK)
+    transport = Transport("http://127.0.0.1:1/ip.php", token=lambda: TOKEN, timeouts=QUICK)
 
     with pytest.raises(RuntimeError, match="async with"):
         await transport.send(READ)

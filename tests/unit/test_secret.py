@@ -1,13 +1,14 @@
 """Where the token comes from, and what is refused."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bulkip.errors import UsageError
-from bulkip.policy import SecretRef, SecretSource
-from bulkip.run.secret import read_token
+from bulkip.policy import Api, SecretRef, SecretSource
+from bulkip.run.secret import purse_secrets
 
 TOKEN = "s3cret-t0ken-of-tests"
 MINE = SecretRef(SecretSource.ENV, "MY_TOKEN")
@@ -26,10 +27,21 @@ def token_file(folder: Path, text: bytes, mode: int = 0o600) -> Path:
     return path
 
 
+def token_of(
+    ref: SecretRef | None, folder: Path, environment: dict[str, str], warn: Callable[[str], None] = ignore
+) -> str:
+    """Return the token of a job in this folder."""
+    if ref is not None and ref.source is SecretSource.FILE:
+        ref = SecretRef(SecretSource.FILE, str(folder / ref.name))
+    token, key = purse_secrets(Api(token=ref), environment, warn)
+    assert key == ""
+    return token
+
+
 def refusal(ref: SecretRef | None, folder: Path, environment: dict[str, str]) -> str:
     """Return the words with which a secret is refused."""
     with pytest.raises(UsageError) as caught:
-        read_token(ref, folder, environment, ignore)
+        token_of(ref, folder, environment)
     return str(caught.value)
 
 
@@ -45,7 +57,7 @@ def test_token_comes_from_the_environment(
     tmp_path: Path, ref: SecretRef | None, environment: dict[str, str]
 ) -> None:
     """A variable holds the token; `HOSTKEY_TOKEN` unless the job names another one."""
-    assert read_token(ref, tmp_path, environment, ignore) == TOKEN
+    assert token_of(ref, tmp_path, environment) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -60,7 +72,7 @@ def test_token_comes_from_a_file_beside_the_job(tmp_path: Path, text: bytes) -> 
     """A file is relative to the folder of the job, and blanks around its line do not count."""
     token_file(tmp_path, text)
 
-    assert read_token(IN_FILE, tmp_path, {}, ignore) == TOKEN
+    assert token_of(IN_FILE, tmp_path, {}) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -77,7 +89,7 @@ def test_token_that_others_can_read_is_warned_about(tmp_path: Path, mode: int, w
     path = token_file(tmp_path, TOKEN.encode(), mode)
     told: list[str] = []
 
-    read_token(IN_FILE, tmp_path, {}, told.append)
+    token_of(IN_FILE, tmp_path, {}, told.append)
 
     assert told == [f"{path}: others can read this token; `chmod 600 {path}`"] * warnings
 
@@ -95,7 +107,7 @@ def test_credentials_directory_is_trusted(tmp_path: Path) -> None:
     token_file(tmp_path, TOKEN.encode(), 0o444)
     told: list[str] = []
 
-    read_token(IN_FILE, tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)}, told.append)
+    token_of(IN_FILE, tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)}, told.append)
 
     assert told == []
 
@@ -143,3 +155,19 @@ def test_refusal_shows_nothing_of_the_token(tmp_path: Path) -> None:
     token_file(tmp_path, f"{TOKEN} {TOKEN}".encode())
 
     assert TOKEN not in refusal(IN_FILE, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("api", "environment", "found"),
+    [
+        pytest.param(Api(key=MINE), {"MY_TOKEN": TOKEN}, ("", TOKEN), id="key-of-the-job"),
+        pytest.param(Api(), {"HOSTKEY_API_KEY": TOKEN}, ("", TOKEN), id="key-of-the-environment"),
+        pytest.param(Api(), {"HOSTKEY_API_KEY": "k", "HOSTKEY_TOKEN": TOKEN}, (TOKEN, ""), id="token-first"),
+        pytest.param(Api(token=MINE, key=MINE), {"MY_TOKEN": TOKEN}, (TOKEN, ""), id="both-in-the-job"),
+    ],
+)
+def test_key_is_taken_where_there_is_no_token(
+    api: Api, environment: dict[str, str], found: tuple[str, str]
+) -> None:
+    """A ready token is used as it is; without one an API key is exchanged."""
+    assert purse_secrets(api, environment, ignore) == found

@@ -24,7 +24,6 @@ def told(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "setting"),
     [
-        pytest.param("api: {key: 'env:KEY'}", "api.key", id="api-key"),
         pytest.param("retry: {budget: 5}", "retry.budget", id="retry-budget"),
         pytest.param("breaker: {after: 5}", "breaker.after", id="breaker-after"),
         pytest.param("breaker: {give_up: 1m}", "breaker.give_up", id="breaker-give-up"),
