@@ -1,6 +1,6 @@
 """What the words mean: the frozen data that every other floor speaks in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -112,15 +112,27 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """The first row of a CSV list as its author wrote it, and what stands between its cells."""
+
+    names: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One address of the job with the fields of its row.
 
     `ip` is in canonical form. `fields` holds the row's other columns as text.
+    `cells` is the whole row below its `heading` as it was written, for those
+    who give it back; a target without a heading is given back by its fields.
     """
 
     ip: str
     fields: Mapping[str, str]
     place: Place
+    heading: Heading | None = field(default=None, compare=False, repr=False)
+    cells: Sequence[str] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +219,7 @@ class Item:
     `number` is the position in the plan, from 1. Items of one address share
     their `chain` and run in order. `form` is exactly what is sent besides
     action and token. `skip` carries the reason when the item is not to run.
+    `target` is known only while the plan is made.
     """
 
     number: int
@@ -218,6 +231,7 @@ class Item:
     form: Mapping[str, str]
     source: str
     skip: str | None = None
+    target: Target | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from bulkip.actions.action import ParameterError, Rendered
 from bulkip.actions.checks import address, shown
@@ -105,7 +106,8 @@ def _form(ready: ReadyStep, spot: _Spot, values: dict[str, object]) -> dict[str,
     try:
         return ready.action.build(rendered, ready.allow)
     except ParameterError as refused:
-        raise _PlanError(*(_parameter_problem(ready, spot, *one) for one in refused.problems)) from refused
+        problems = (_refused(ready, spot, rendered, *one) for one in refused.problems)
+        raise _PlanError(*problems) from refused
 
 
 def _rendered(ready: ReadyStep, spot: _Spot, values: dict[str, object]) -> dict[str, Rendered]:
@@ -183,6 +185,7 @@ def _item(ready: ReadyStep, spot: _Spot, form: Mapping[str, str], skip: str | No
         form=form,
         source=f"{place.file}:{place.line}",
         skip=skip,
+        target=spot.target,
     )
 
 
@@ -197,9 +200,27 @@ def _parameter_problem(ready: ReadyStep, spot: _Spot, name: str, message: str) -
 
 
 def _template_problem(ready: ReadyStep, spot: _Spot, name: str, wrong: TemplateError) -> Problem:
+    if wrong.missing and spot.target is not None:
+        text = f"{wrong} (rows of {spot.target.place.file})"
+        return Problem(ready.place_of(name), f"{described(ready.step)}: {name}: {text}")
     if wrong.from_row:
         return _row_problem(ready, spot, name, str(wrong))
     return Problem(ready.place_of(name), f"{described(ready.step)}: {name}: {wrong}")
+
+
+def _refused(
+    ready: ReadyStep, spot: _Spot, rendered: Mapping[str, Rendered], name: str, message: str
+) -> Problem:
+    """Return the problem of a refused parameter; one that no row can have is told once, at the step."""
+    if name in rendered or spot.target is None or name not in ready.from_row:
+        return _parameter_problem(ready, spot, name, message)
+    if name in spot.target.fields:
+        return _row_problem(ready, spot, name, f"the row's `{name}` is empty, and an empty cell is no value")
+    columns = ", ".join(f"`{column}`" for column in spot.target.fields) or "no fields"
+    near = get_close_matches(name, [column.lower() for column in spot.target.fields], n=1)
+    hint = f"; write the column as `{name}`" if near == [name] else ""
+    rows = f"the rows of {spot.target.place.file} have {columns}{hint}"
+    return Problem(ready.step.place, f"{described(ready.step)}: {name}: {message}; {rows}")
 
 
 def _row_problem(ready: ReadyStep, spot: _Spot, name: str, message: str) -> Problem:

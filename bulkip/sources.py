@@ -1,16 +1,24 @@
-"""What an entry of a job's `targets` names: addresses, or a file that lists them."""
+"""What an entry of a job's `targets` names: addresses, a list of them, or someone who knows them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from bulkip.model import Place
+from bulkip.model import Place, Status
+
+LEFT_BEHIND = (Status.FAILED, Status.UNKNOWN, Status.NOT_RUN, Status.CONFLICT)
+"""What a target of an earlier run is there for when the job names no status."""
+
+
+class SourceError(Exception):
+    """Raised by whoever is to give addresses, with why there are none and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressSource:
-    """An address expression of the job with the fields of its row, its text not yet judged.
+    """An address expression with the fields of its row, its text not yet judged.
 
     `form` says what the author called it; plain text may be an address, a
     network, a range or an exclusion.
@@ -32,4 +40,56 @@ class CsvSource:
     delimiter: str = ","
 
 
-Source: TypeAlias = AddressSource | CsvSource
+@dataclass(frozen=True, slots=True)
+class JsonlSource:
+    """A file with one JSON object a line, each a target."""
+
+    path: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """A file with one address expression a line."""
+
+    path: Path
+    place: Place
+
+
+class Format(StrEnum):
+    """In which form targets are piped in."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class StdinSource:
+    """Targets that are piped in."""
+
+    format: Format
+    place: Place
+    delimiter: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class RunSource:
+    """What an earlier run left at some statuses; `last` is the newest run of the job with this name."""
+
+    run: str
+    statuses: tuple[Status, ...]
+    job: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class FreeIpsSource:
+    """What `list_free_ip` answers when the plan is made; `form` is what it is asked, checked."""
+
+    form: Mapping[str, str]
+    place: Place
+
+
+ListSource: TypeAlias = CsvSource | JsonlSource | TextSource | StdinSource
+Source: TypeAlias = AddressSource | ListSource | RunSource | FreeIpsSource

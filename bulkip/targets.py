@@ -1,89 +1,155 @@
 """Which addresses a job is for: its sources, expanded and read as a stream, mistakes among them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 from bulkip.addresses import Block, Exclusions, Expression, canonical_ip, parse_expression
 from bulkip.characters import quoted
-from bulkip.csvtargets import csv_targets
-from bulkip.model import Problem, Target
+from bulkip.listing import OpenStdin, excluded_by, excluded_in, label_of, read_list
+from bulkip.model import Place, Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.policy import Safety
-from bulkip.sources import AddressSource, CsvSource, Source
+from bulkip.selection import Selection, sampled
+from bulkip.sources import (
+    AddressSource,
+    CsvSource,
+    FreeIpsSource,
+    JsonlSource,
+    ListSource,
+    RunSource,
+    Source,
+    SourceError,
+    StdinSource,
+    TextSource,
+)
+from bulkip.tally import ADDRESSES, ENTRIES, Fate, Idle, Tally
+from bulkip.texttargets import NO_FIELDS
 
-_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who is asked for what stands in no file; each raises SourceError when there is nothing to be had.
 
-@dataclass(slots=True)
-class Tally:
-    """What became of the lines of one source.
-
-    `lines` counts rows or entries, without a header. Of a file it is the sum of
-    targets, blanks, excluded and wrong ones; an entry may stand for many targets.
+    Without `ask_free_ips` free addresses are left open, because nobody may use the network.
     """
 
-    label: str
-    lines: int = 0
-    targets: int = 0
-    blanks: int = 0
-    excluded: int = 0
-    wrong: int = 0
+    open_stdin: OpenStdin | None = None
+    left_behind: Callable[[RunSource], Iterable[Target]] | None = None
+    ask_free_ips: Callable[[FreeIpsSource], Sequence[str]] | None = None
 
 
 class TargetReader:
-    """Owns one reading of a job's sources; iterating again reads them again from the start."""
+    """Owns one reading of a job's sources; iterating again reads them again from the start.
 
-    def __init__(self, sources: Sequence[Source], *, safety: Safety) -> None:
-        """Collect the exclusions, which apply to every source wherever they stand."""
+    Files may be read more than once on the way: exclusions come first, and a
+    sample is drawn before it is given. Free addresses are asked for once.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        safety: Safety,
+        selection: Selection | None = None,
+        doors: Doors | None = None,
+    ) -> None:
+        """Read these sources and keep what is selected."""
         self._sources = sources
         self._safety = safety
-        self._exclusions = Exclusions(_excluded_blocks(sources))
+        self._selection = selection or Selection()
+        self._doors = doors or Doors()
+        self._exclusions: Exclusions | None = None
+        self._filter: Selection | None = None
+        self._answers: dict[Place, Sequence[str]] = {}
         self._left = 0
         self._tallies: list[Tally] = []
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
-        """What was read so far: first the entries of the job itself, then one tally for each file."""
+        """What was read so far: first the entries of the job itself, then one tally for each source."""
         return tuple(self._tallies)
 
     def __iter__(self) -> Iterator[Target | Problem]:
+        excluded = Exclusions(self._excluded_blocks())
+        self._exclusions = excluded or None
+        selection = self._selection
+        if selection.sample is not None:
+            candidates = self._read(replace(selection, sample=None))
+            chosen = sampled((one.ip for one in candidates if isinstance(one, Target)), selection.sample)
+            selection = replace(selection, chosen=chosen)
+        yield from self._read(selection)
+
+    def _excluded_blocks(self) -> Iterator[Block]:
+        """Yield what is excluded, wherever it stands: an exclusion holds for the whole job."""
+        for source in self._sources:
+            if isinstance(source, AddressSource):
+                block = excluded_by(source)
+                yield from (block,) if block else ()
+            elif isinstance(source, TextSource | StdinSource):
+                yield from excluded_in(source, self._doors.open_stdin)
+
+    def _read(self, selection: Selection) -> Iterator[Target | Problem]:
         self._left = self._safety.max_targets
+        self._filter = None if selection.everything else selection
         entries = next((source for source in self._sources if isinstance(source, AddressSource)), None)
-        own = Tally(entries.place.file if entries else "")
+        own = Tally(entries.place.file if entries else "", ENTRIES)
         self._tallies = [own] if entries else []
         for source in self._sources:
-            if isinstance(source, CsvSource):
-                yield from self._file(source)
-            else:
-                yield from self._entry(source, own)
+            yield from self._one(source, own)
 
-    def _file(self, source: CsvSource) -> Iterator[Target | Problem]:
-        tally = Tally(str(source.path))
-        self._tallies.append(tally)
+    def _one(self, source: Source, own: Tally) -> Iterator[Target | Problem]:
+        match source:
+            case AddressSource():
+                own.lines += 1
+                return self._entry(source, own)
+            case CsvSource() | JsonlSource() | TextSource() | StdinSource():
+                return self._list(source, self._tally(label_of(source)))
+            case RunSource():
+                return self._earlier(source, self._asked(f"run {source.run}", source.place))
+            case FreeIpsSource():
+                return self._free(source, self._asked("free_ips", source.place))
+            case _:
+                assert_never(source)
+
+    def _tally(self, label: str) -> Tally:
+        self._tallies.append(Tally(label))
+        return self._tallies[-1]
+
+    def _asked(self, what: str, place: Place) -> Tally:
+        self._tallies.append(Tally(f"{what} ({place.file}:{place.line})", ADDRESSES))
+        return self._tallies[-1]
+
+    def _list(self, source: ListSource, tally: Tally) -> Iterator[Target | Problem]:
+        found = read_list(source, self._doors.open_stdin, allow_ipv6=self._safety.allow_ipv6)
         try:
-            for found in csv_targets(source, allow_ipv6=self._safety.allow_ipv6):
+            for one in found:
                 tally.lines += 1
-                if found is None:
-                    tally.blanks += 1
-                elif isinstance(found, Problem):
+                if isinstance(one, Target):
+                    if self._keeps(one.ip, tally.listed):
+                        yield one
+                elif isinstance(one, Idle):
+                    tally.skip(one)
+                elif isinstance(one, Problem):
                     tally.wrong += 1
-                    yield found
-                elif self._counts(found.ip, tally):
-                    yield found
+                    yield one
+                else:
+                    yield from self._entry(one, tally)
         except Broken as broken:
             yield broken.problem
 
-    def _counts(self, ip: str, tally: Tally) -> bool:
+    def _keeps(self, ip: str, fate: Fate) -> bool:
         """Say whether an address is a target, and count it either way."""
-        if self._exclusions and ip in self._exclusions:
-            tally.excluded += 1
+        if self._exclusions is not None and ip in self._exclusions:
+            fate.excluded += 1
             return False
-        tally.targets += 1
+        if self._filter is not None and not self._filter.admits(ip):
+            fate.left_out += 1
+            return False
+        fate.targets += 1
         return True
 
     def _entry(self, source: AddressSource, tally: Tally) -> Iterator[Target | Problem]:
-        tally.lines += 1
         try:
             expression = _expression(source, allow_ipv6=self._safety.allow_ipv6)
             self._check_size(expression, source)
@@ -92,37 +158,64 @@ class TargetReader:
             yield Problem(source.place, str(error))
             return
         if expression.excluded:
+            tally.exclusions += 1
             return
-        fields = source.fields or _NO_FIELDS
+        tally.blocks += not expression.listed
+        fate = tally.listed if expression.listed else tally.expanded
+        fields = source.fields or NO_FIELDS
         for ip in expression.block.addresses():
-            if self._counts(ip, tally):
+            if self._keeps(ip, fate):
                 yield Target(ip, fields, source.place)
 
     def _check_size(self, expression: Expression, source: AddressSource) -> None:
         """Count what is about to be expanded; raises ValueError when it would be too much."""
-        if expression.listed or expression.excluded:
-            return
-        count = expression.block.count
+        if not expression.listed and not expression.excluded:
+            self._claim(expression.block.count, quoted(source.text))
+
+    def _claim(self, count: int, what: str) -> None:
         if count > self._left:
             raise ValueError(
-                f"{quoted(source.text)} is {count:,} addresses; with those before it that is more than "
+                f"{what} is {count:,} addresses; with those before it that is more than "
                 f"`safety.max_targets` ({self._safety.max_targets:,}); raise it, or list them in a file"
             )
         self._left -= count
 
+    def _earlier(self, source: RunSource, tally: Tally) -> Iterator[Target | Problem]:
+        if self._doors.left_behind is None:
+            yield Problem(source.place, "earlier runs cannot be read here; list the addresses in a file")
+            return
+        try:
+            for target in self._doors.left_behind(source):
+                yield from self._named(target, tally)
+        except SourceError as error:
+            yield Problem(source.place, str(error))
 
-def _excluded_blocks(sources: Sequence[Source]) -> Iterator[Block]:
-    """Yield what is excluded; an exclusion that is wrong becomes a problem when it is read."""
-    for source in sources:
-        if (
-            isinstance(source, AddressSource)
-            and source.form == "plain"
-            and source.text.lstrip().startswith("!")
-        ):
-            try:
-                yield parse_expression(source.text, allow_ipv6=True).block
-            except ValueError:
-                continue
+    def _free(self, source: FreeIpsSource, tally: Tally) -> Iterator[Target | Problem]:
+        if self._doors.ask_free_ips is None:
+            tally.unasked = True
+            return
+        try:
+            if source.place not in self._answers:
+                self._answers[source.place] = self._doors.ask_free_ips(source)
+            addresses = tuple(dict.fromkeys(self._answers[source.place]))
+            self._claim(len(addresses), "the answer to `free_ips`")
+        except (SourceError, ValueError) as error:
+            yield Problem(source.place, f"free_ips: {error}")
+            return
+        for ip in addresses:
+            yield from self._named(Target(ip, NO_FIELDS, source.place), tally)
+
+    def _named(self, target: Target, tally: Tally) -> Iterator[Target | Problem]:
+        """Yield an address that somebody else named, if it is one and is kept."""
+        tally.lines += 1
+        try:
+            ip = canonical_ip(target.ip, allow_ipv6=self._safety.allow_ipv6)
+        except ValueError as error:
+            tally.wrong += 1
+            yield Problem(target.place, str(error))
+            return
+        if self._keeps(ip, tally.listed):
+            yield replace(target, ip=ip)
 
 
 def _expression(source: AddressSource, *, allow_ipv6: bool) -> Expression:

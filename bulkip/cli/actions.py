@@ -6,6 +6,7 @@ import click
 
 from bulkip.actions import ACTIONS
 from bulkip.actions.action import Action
+from bulkip.cli import suggestions
 from bulkip.errors import UsageError
 
 EPILOG = """\b
@@ -16,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=suggestions.actions)
 def actions(name: str | None) -> int:
     """List the actions of the API, or explain one: parameters, answer, and how a write is read back."""
     if name is None:

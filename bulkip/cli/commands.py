@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bulkip import __version__
 
@@ -15,10 +16,14 @@ COMMANDS = {
     "run": "carry a job out: plan, ask, apply, report",
     "report": "render a report of a run again",
     "actions": "list the actions of the API, or explain one",
+    "schema": "print the JSON Schema of a job, a report or a plan",
+    "init": "write a first job that runs as it is",
     "simulate": "serve a simulated API on this machine",
+    "completion": "print the completion script of a shell",
 }
 EPILOG = """\b
 Examples:
+  bulkip init ptr
   bulkip validate jobs/ptr-migration.yaml
   bulkip run jobs/ptr-migration.yaml --simulate --yes --rate 200/s
   bulkip run jobs/ptr-migration.yaml --report csv=ptr.csv
@@ -50,6 +55,13 @@ class Commands(click.Group):
         """List the commands without importing them."""
         with formatter.section(gettext.gettext("Commands")):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with what is typed, without importing them, and the options."""
+        found = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find a command, or say which one was probably meant."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bulkip.cli import suggestions
 from bulkip.cli.options import REPORT, option, run_dir_option
 from bulkip.policy import ReportSpec
 from bulkip.reports import FORMATS
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=suggestions.runs)
 @option(
     "-f", "--format", "formats", type=REPORT, multiple=True, twin=False,
     help="FORMAT or FORMAT=PATH, repeatable: text (default), jsonl, csv, json. Without PATH: stdout.",

@@ -6,12 +6,25 @@ from typing import Any
 import click
 
 from bulkip.cli.desk import Answers, TerminalDesk
-from bulkip.cli.options import DURATION, EXISTING, FILE_FORMATS, RATE, REPORT, SHARE, option, run_dir_option
+from bulkip.cli.filters import filter_options, filters_of
+from bulkip.cli.options import (
+    DURATION,
+    EXISTING,
+    FILE_FORMATS,
+    RATE,
+    REPORT,
+    SHARE,
+    Word,
+    option,
+    run_dir_option,
+)
+from bulkip.cli.origins import origin_lines
 from bulkip.progress import progress_view
 from bulkip.run.execute import execute
 from bulkip.run.options import Overrides, RunOptions
-from bulkip.settings import load_job
+from bulkip.settings import load_job, narrowed
 
+ORIGINS = 2  # times -v
 VIEWS = ("auto", "tty", "plain", "none")
 EPILOG = """\b
 Examples:
@@ -19,6 +32,7 @@ Examples:
   bulkip run jobs/ptr-migration.yaml --report csv=ptr.csv
   bulkip run jobs/traffic-nightly.yaml -q --report jsonl=traffic.jsonl
   bulkip run jobs/ptr-migration.yaml --confirm 500 --rate 5/s --rate 200/m
+  bulkip run jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
 \b
 Every option but --yes, --confirm and --max-clears has a twin in the environment:
 BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, default.
@@ -31,6 +45,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @option("--confirm", type=click.IntRange(min=0), twin=False, help="Go on only if there are exactly N writes.")
 @option("--simulate", is_flag=True, help="Rehearse against a simulator that knows this job's targets.")
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
+@filter_options
 @option("--rate", type=RATE, multiple=True, help="Calls per time, such as 5/s or 60/m; repeatable.")
 @option("--concurrency", type=click.IntRange(1, 1000), help="How many calls may be in flight.")
 @option("--retries", type=click.IntRange(0, 100), help="How often a failed call is tried again.")
@@ -41,12 +56,14 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @option("--max-changes", type=SHARE, help="The most PTR records to write: a count or a percentage.")
 @option("--max-clears", type=click.IntRange(min=0), twin=False, help="The most PTR records to clear.")
 @option("--report", "reports", type=REPORT, multiple=True, help="Write FORMAT=PATH at the end; repeatable.")
-@option("--format", "form", type=click.Choice(FILE_FORMATS), help="Write a report in this format to stdout.")
-@option("--progress", type=click.Choice(VIEWS), default="auto", show_default=True, help="How to show it.")
+@option("--format", "form", type=Word(FILE_FORMATS), help="Write a report in this format to stdout.")
+@option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it.")
 @option("--no-color", is_flag=True, help="No colours, as NO_COLOR does.")
 @option("-q", "--quiet", is_flag=True, help="Only errors, warnings and what was asked for.")
+@option("-v", "--verbose", count=True, help="-vv tells where each value came from.")
 @run_dir_option
-def run(job: Path, **given: Any) -> int:
+@click.pass_context
+def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     """Carry a job out: freeze the plan, read what is there, ask, apply, report.
 
     The run is kept in the run store, so `bulkip report` can render it again.
@@ -57,9 +74,13 @@ def run(job: Path, **given: Any) -> int:
         lambda text: click.echo(text, err=True),
         colour=not given["no_color"],
     )
+    loaded = narrowed(load_job(job), filters_of(given))
+    if given["verbose"] >= ORIGINS and loaded.job is not None:
+        for line in origin_lines(ctx, loaded.job):
+            click.echo(line, err=True)
     desk = TerminalDesk(view, Answers(given["yes"], given["confirm"]), quiet=given["quiet"])
     with view:
-        conclusion = execute(load_job(job), options, desk)
+        conclusion = execute(loaded, options, desk)
     desk.recap(conclusion)
     return conclusion.exit_code
 

@@ -1,21 +1,24 @@
 """`bulkip targets`: for which addresses is a job?"""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from bulkip.cli.options import EXISTING
-from bulkip.errors import JobError
-from bulkip.model import Problem, Target
-from bulkip.settings import load_job
-from bulkip.targets import Tally, TargetReader
+from bulkip.cli.filters import filter_options, filters_of
+from bulkip.cli.options import EXISTING, run_dir_option
+from bulkip.errors import SHOWN_PROBLEMS, JobError
+from bulkip.model import Problem
+from bulkip.run.planning import doors_of, piped_input, target_reader
+from bulkip.settings import load_job, narrowed
+from bulkip.targets import TargetReader
 
 EPILOG = """\b
 Examples:
   bulkip targets jobs/ptr-migration.yaml
   bulkip targets --count jobs/ptr-migration.yaml
   bulkip targets --duplicates jobs/ptr-migration.yaml
+  bulkip targets jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
 """
 
 
@@ -23,46 +26,58 @@ Examples:
 @click.argument("job", type=EXISTING)
 @click.option("--count", is_flag=True, help="Print how many there are, and nothing else.")
 @click.option("--duplicates", is_flag=True, help="Print the addresses named twice, with both places.")
-def targets(job: Path, *, count: bool, duplicates: bool) -> int:
-    """Print the addresses that a job is for, one a line, in the order of the plan."""
-    loaded = load_job(job)
-    reader = TargetReader(loaded.sources, safety=loaded.safety)
-    seen: dict[str, str] = {}
-    repeated = 0
-    for target in _sound(loaded.problems, reader):
-        place = f"{target.place.file}:{target.place.line}"
-        first = seen.setdefault(target.ip, place)
-        if first is place:
-            if not count and not duplicates:
-                click.echo(target.ip)
-            continue
-        repeated += 1
-        if duplicates:
-            click.echo(f"{target.ip}  {first}  {place}")
+@filter_options
+@run_dir_option
+def targets(job: Path, run_dir: Path, *, count: bool, duplicates: bool, **given: Any) -> int:
+    """Print the addresses that a job is for, one a line, in the order of the plan.
+
+    What became of every line of its lists is told on stderr. Nothing is asked
+    of the API: free addresses are found when the job runs.
+    """
+    loaded = narrowed(load_job(job), filters_of(given))
+    with piped_input() as piped:
+        reader = target_reader(loaded, doors_of(piped, run_dir))
+        _refuse_wrong(loaded.problems, reader)
+        seen, repeated = _printed(reader, every=not (count or duplicates), twice=duplicates)
     if count:
-        click.echo(len(seen))
-    _account(reader.tallies, len(seen), repeated)
+        click.echo(seen)
+    _account(reader)
+    named = f", {repeated:,} named more than once" if repeated else ""
+    click.echo(f"{seen:,} {'address' if seen == 1 else 'addresses'}{named}", err=True)
     return 0
 
 
-def _sound(known: tuple[Problem, ...], reader: TargetReader) -> Iterator[Target]:
-    """Yield the targets; raise JobError with every problem, the known ones too, when there is one."""
-    problems = list(known)
+def _refuse_wrong(known: tuple[Problem, ...], reader: TargetReader) -> None:
+    """Raise JobError with every problem, the known ones too, before anything is printed."""
+    problems, total = list(known), len(known)
     for one in reader:
         if isinstance(one, Problem):
-            problems.append(one)
-        elif not problems:
-            yield one
-    if problems:
-        raise JobError(problems)
+            total += 1
+            problems += [one] if len(problems) < SHOWN_PROBLEMS else []
+    if total:
+        _account(reader)
+        raise JobError(problems, total)
 
 
-def _account(tallies: tuple[Tally, ...], addresses: int, repeated: int) -> None:
-    for tally in tallies:
-        parts = [f"{tally.targets:,} targets"]
-        parts += [f"{tally.blanks:,} blank"] if tally.blanks else []
-        parts += [f"{tally.excluded:,} excluded"] if tally.excluded else []
-        noun = "line" if tally.lines == 1 else "lines"
-        click.echo(f"{tally.label}: {tally.lines:,} {noun} = {' + '.join(parts)}", err=True)
-    twice = f", {repeated:,} named more than once" if repeated else ""
-    click.echo(f"{addresses:,} addresses{twice}", err=True)
+def _printed(reader: TargetReader, *, every: bool, twice: bool) -> tuple[int, int]:
+    """Print what is asked for; return how many addresses there are, and how many are named again."""
+    seen: dict[str, str | None] = {}
+    repeated = 0
+    for target in reader:
+        if isinstance(target, Problem):
+            raise JobError([target])  # a file changed while it was read
+        place = str(target.place).rpartition(":")[0] if twice else None
+        if target.ip in seen:
+            repeated += 1
+            if twice:
+                click.echo(f"{target.ip}  {seen[target.ip]}  {place}")
+            continue
+        seen[target.ip] = place
+        if every:
+            click.echo(target.ip)
+    return len(seen), repeated
+
+
+def _account(reader: TargetReader) -> None:
+    for tally in reader.tallies:
+        click.echo(str(tally), err=True)

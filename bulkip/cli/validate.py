@@ -1,35 +1,54 @@
 """`bulkip validate`: is a job right, before anything is sent?"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from bulkip.cli.options import EXISTING
+from bulkip.cli.filters import filter_options, filters_of
+from bulkip.cli.options import EXISTING, run_dir_option
 from bulkip.errors import JobError
 from bulkip.quantities import counted
-from bulkip.run.planning import check_job, now_utc
-from bulkip.settings import load_job
+from bulkip.run.planning import Planning, check_job, doors_of, now_utc, piped_input
+from bulkip.selection import Filters
+from bulkip.settings import load_job, narrowed
+from bulkip.store import Frozen
+from bulkip.targets import Doors
 
 EPILOG = """\b
 Examples:
   bulkip validate jobs/ptr-migration.yaml
   bulkip validate jobs/*.yaml
+  bulkip validate jobs/ptr-migration.yaml --limit 198.51.100.0/24,!198.51.100.7
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("jobs", metavar="JOB...", nargs=-1, required=True, type=EXISTING)
-def validate(jobs: tuple[Path, ...]) -> int:
+@filter_options
+@run_dir_option
+def validate(jobs: tuple[Path, ...], run_dir: Path, **given: Any) -> int:
     """Check job files and all they name, without a network. Every problem is shown at once."""
-    return max(_validated(path) for path in jobs)
+    filters = filters_of(given)
+    with piped_input() as piped:
+        doors = doors_of(piped, run_dir)
+        return max([_validated(path, filters, doors) for path in jobs])
 
 
-def _validated(path: Path) -> int:
+def _validated(path: Path, filters: Filters, doors: Doors) -> int:
     try:
-        frozen, _ = check_job(load_job(path), now_utc())
+        frozen, planning = check_job(narrowed(load_job(path), filters), now_utc(), doors)
     except JobError as error:
         click.echo(str(error), err=True)
         return 2
-    repeats = f", {counted(frozen.repeated, 'repeated row')}" if frozen.repeated else ""
-    click.echo(f"{path}: valid, {counted(frozen.items, 'item')}, {counted(frozen.writes, 'write')}{repeats}")
+    click.echo(f"{path}: valid, {_told(frozen, planning)}")
     return 0
+
+
+def _told(frozen: Frozen, planning: Planning) -> str:
+    """Return what the plan holds, and what became of the lines of lists in which not all are targets."""
+    parts = [counted(frozen.items, "item"), counted(frozen.writes, "write")] if frozen.items else []
+    parts += [counted(frozen.repeated, "repeated row")] if frozen.repeated else []
+    unasked = any(tally.unasked for tally in planning.tallies)
+    told = ", ".join(parts) or ("nothing planned yet" if unasked else "nothing to do")
+    return "; ".join([told, *(str(tally) for tally in planning.tallies if not tally.plain)])

@@ -1,9 +1,11 @@
 """How a job file becomes a frozen plan, with every problem of its inputs told at once."""
 
 import secrets
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,15 +16,22 @@ from bulkip.actions import ACTIONS
 from bulkip.conflicts import MainAddresses, Told
 from bulkip.errors import JobError
 from bulkip.model import Item, Problem, Target
+from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
 from bulkip.policy import Limits, RetryPolicy, Safety, Timeouts
-from bulkip.run.options import Overrides, RunOptions
+from bulkip.run.earlier import left_behind
+from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
+from bulkip.run.options import DEFAULT_RUN_DIR, Overrides, RunOptions
 from bulkip.settings import Job, LoadedJob
+from bulkip.sources import FreeIpsSource
 from bulkip.steps import Clock
 from bulkip.store import Frozen, RunHeader, Writing, check, freeze
-from bulkip.targets import Tally, TargetReader
+from bulkip.tally import Tally
+from bulkip.targets import Doors, TargetReader
 
 T = TypeVar("T", Limits, RetryPolicy, Timeouts, Safety)
+AskFreeIps = Callable[[FreeIpsSource], Sequence[str]]
+"""Asks the API for free addresses while a plan is made; raises SourceError when it gives none."""
 
 WRITING = Writing(
     actions=frozenset(name for name, action in ACTIONS.items() if action.writes),
@@ -46,13 +55,13 @@ class Prepared:
 class Planning:
     """Reads the targets of a job once and renders its items as they come."""
 
-    def __init__(self, loaded: LoadedJob, now: datetime) -> None:
-        """Plan as of `now`, which every relative period counts from."""
+    def __init__(self, loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> None:
+        """Plan as of `now`, which every relative period counts from; `doors` lead to what is in no file."""
         self._problems = loaded.problems
         zone = ZoneInfo(loaded.job.timezone if loaded.job else "UTC")
         ipv6 = loaded.safety.allow_ipv6
         self._rules = Rules.of(loaded.steps, Clock(now, zone), loaded.vars, allow_ipv6=ipv6)
-        self._reader = TargetReader(loaded.sources, safety=loaded.safety)
+        self._reader = target_reader(loaded, doors or Doors())
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
@@ -83,25 +92,48 @@ class Planning:
                 yield target
 
 
-def check_job(loaded: LoadedJob, now: datetime) -> tuple[Frozen, Planning]:
+def target_reader(loaded: LoadedJob, doors: Doors) -> TargetReader:
+    """Return what reads the targets of a job, as far as they are selected."""
+    return TargetReader(loaded.sources, safety=loaded.safety, selection=loaded.selection, doors=doors)
+
+
+def doors_of(piped: PipedInput, run_dir: Path, ask_free_ips: AskFreeIps | None = None) -> Doors:
+    """Return the ways to stdin, to the runs below a folder, and to the API if it may be asked."""
+    return Doors(piped.rewound, partial(left_behind, run_dir), ask_free_ips)
+
+
+def piped_input() -> PipedInput:
+    """Return what is piped into this process, not read yet."""
+    return PipedInput(sys.stdin.buffer if sys.stdin is not None else None)
+
+
+def check_job(loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> tuple[Frozen, Planning]:
     """Go through a whole job without keeping or sending anything; raises JobError with every problem."""
-    planning = Planning(loaded, now)
-    return check(planning.stream(), WRITING), planning
+    with piped_input() as piped:
+        planning = Planning(loaded, now, doors or doors_of(piped, DEFAULT_RUN_DIR))
+        return check(planning.stream(), WRITING), planning
 
 
-def prepare(loaded: LoadedJob, options: RunOptions, now: datetime) -> Prepared:
+def prepare(
+    loaded: LoadedJob, options: RunOptions, now: datetime, ask_free_ips: AskFreeIps | None = None
+) -> Prepared:
     """Freeze the plan of a job into a new run store; raises JobError with every problem.
 
-    Nothing of a run is left when it raises.
+    Nothing of a run is left when it raises. A rehearsal invents free addresses;
+    the API is asked for some only after everything else was found right.
     """
-    planning = Planning(loaded, now)
-    if loaded.job is None:
-        check(planning.stream(), WRITING)
-        raise JobError(loaded.problems)
-    job = _overridden(loaded.job, options.overrides)
-    header = _header(job, options, now)
-    run_dir = options.run_dir / "runs" / header.id
-    frozen = freeze(run_dir, header, planning.stream(), WRITING)
+    ask = rehearsed_free_ips if options.simulate else ask_free_ips or nobody_to_ask
+    with piped_input() as piped:
+        doors = doors_of(piped, options.run_dir, ask)
+        if loaded.job is None or any(isinstance(source, FreeIpsSource) for source in loaded.sources):
+            check(Planning(loaded, now, replace(doors, ask_free_ips=None)).stream(), WRITING)
+        if loaded.job is None:
+            raise JobError(loaded.problems)
+        planning = Planning(loaded, now, doors)
+        job = _overridden(loaded.job, options.overrides)
+        header = _header(job, options, now)
+        run_dir = options.run_dir / "runs" / header.id
+        frozen = freeze(run_dir, header, planning.stream(), WRITING)
     return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
 
 

@@ -1,5 +1,6 @@
 """What a job file asks for: read strictly, checked as a whole, every mistake at once."""
 
 from bulkip.settings.job import Job, LoadedJob, load_job
+from bulkip.settings.narrowing import narrowed
 
-__all__ = ["Job", "LoadedJob", "load_job"]
+__all__ = ["Job", "LoadedJob", "load_job", "narrowed"]

@@ -1,8 +1,7 @@
-"""What the entries of a job mean: steps from its actions, sources from its targets."""
+"""What the entries of `actions` mean: a step each."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
 from bulkip.actions import ACTIONS
 from bulkip.actions.action import Action
@@ -10,41 +9,7 @@ from bulkip.characters import quoted
 from bulkip.jobfile import NodePath, Tree
 from bulkip.model import Place, Problem, Step
 from bulkip.settings.fields import did_you_mean
-from bulkip.settings.not_yet import late_target
-from bulkip.settings.schema import ActionEntry, CidrEntry, CsvEntry, IpEntry, PlainEntry, TargetEntry
-from bulkip.sources import AddressSource, CsvSource, Source
-
-
-def sources_of(targets: Mapping[int, TargetEntry], tree: Tree) -> Iterator[Source | Problem]:
-    """Yield what each target names; input files are relative to the job file's folder."""
-    for position, entry in targets.items():
-        place = tree.place(("targets", position))
-        if late := late_target(entry, _node(tree, position)):
-            yield Problem(place, late)
-        elif source := _source(entry, tree, position):
-            yield source
-
-
-def _node(tree: Tree, position: int) -> object:
-    entries = tree.root.get("targets") if isinstance(tree.root, dict) else None
-    return entries[position] if isinstance(entries, list) else None
-
-
-def _source(entry: TargetEntry, tree: Tree, position: int) -> Source | None:
-    path: NodePath = ("targets", position)
-    match entry:
-        case PlainEntry():
-            return AddressSource(entry.plain, tree.place(path))
-        case IpEntry():
-            return AddressSource(entry.ip, tree.place((*path, "ip")), "ip", fields=entry.fields())
-        case CidrEntry():
-            place, usable = tree.place((*path, "cidr")), entry.hosts == "usable"
-            return AddressSource(entry.cidr, place, "cidr", usable, entry.fields())
-        case CsvEntry():
-            place = tree.place((*path, "csv"))
-            return CsvSource(Path(place.file).parent / entry.csv, place, entry.delimiter)
-        case _:
-            return None
+from bulkip.settings.schema import ActionEntry
 
 
 def steps_of(actions: Mapping[int, ActionEntry], tree: Tree) -> Iterator[Step | Problem]:

@@ -27,8 +27,10 @@ from bulkip.quantities import (
     parse_share,
 )
 from bulkip.settings.origins import parse_endpoint, parse_secret, parse_url
+from bulkip.sources import Format
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RUN = re.compile(r"last(?:~[0-9]{1,6})?|[0-9][0-9A-Za-z-]{0,63}")
 _MAX_TEXT = 4096
 _MAX_HEADROOM = 50
 _TOP = 999_999_999
@@ -172,12 +174,17 @@ def _timezone(node: Any) -> str:
         raise ValueError(f"{quoted(name)} is not a known time zone; {hint}") from None
 
 
+def variable_name(name: str) -> str:
+    """Return the name of a variable as it is; what templates cannot name is refused."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{quoted(name)} cannot be a variable's name; use letters, digits and `_`")
+    return name
+
+
 def _variables(node: Any) -> Mapping[str, str]:
     entries = mapping(node, "names to values")
-    for name in entries:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{quoted(name)} cannot be a variable's name; use letters, digits and `_`")
-    return {name: _named(name, value) for name, value in entries.items() if value is not None}
+    names = [variable_name(name) for name in entries]
+    return {name: _named(name, entries[name]) for name in names if entries[name] is not None}
 
 
 def _resolvers(node: Any) -> tuple[str, ...]:
@@ -214,13 +221,28 @@ def _named(name: str, node: Any) -> str:
 
 def _tags(node: Any) -> frozenset[str]:
     entries = node if isinstance(node, list) else [node]
-    return frozenset(_line(entry) for entry in entries)
+    return frozenset(_tag(entry) for entry in entries)
 
 
-def _statuses(node: Any) -> tuple[str, ...]:
+def _tag(node: Any) -> str:
+    tag = _line(node).strip()
+    if "," in tag:
+        raise ValueError(f"{quoted(tag)} has a comma; write several tags as a list: [a, b]")
+    return tag
+
+
+def _statuses(node: Any) -> tuple[Status, ...]:
     entries = node if isinstance(node, list) else [node]
-    check = word_of(*Status)
-    return tuple(check(entry) for entry in entries)
+    if not entries:
+        raise ValueError("names no status; write it like [failed, unknown]")
+    return tuple(dict.fromkeys(_choice(Status)(entry) for entry in entries))
+
+
+def _run_name(node: Any) -> str:
+    name = text(node)
+    if not _RUN.fullmatch(name):
+        raise ValueError(f"{quoted(name)} is no run; write `last`, `last~1`, or the beginning of a run's id")
+    return name
 
 
 def _version(node: Any) -> int:
@@ -246,7 +268,8 @@ Positive = Annotated[int, BeforeValidator(_count(1, _TOP))]
 Places = Annotated[int, BeforeValidator(_count(1, 1000))]
 Attempts = Annotated[int, BeforeValidator(_count(1, 100))]
 Version = Annotated[int, BeforeValidator(_version)]
-Statuses = Annotated[tuple[str, ...], BeforeValidator(_statuses)]
+Statuses = Annotated[tuple[Status, ...], BeforeValidator(_statuses)]
+RunName = Annotated[str, BeforeValidator(_run_name)]
 Wait = Annotated[float, BeforeValidator(lambda node: parse_duration_s(text(node)))]
 PositiveTime = Annotated[float, BeforeValidator(_positive_s)]
 OptionalTime = Annotated[float | None, BeforeValidator(_optional_s)]
@@ -267,4 +290,4 @@ Parameters = Annotated[Mapping[str, str | tuple[str, ...]], BeforeValidator(_par
 Tags = Annotated[frozenset[str], BeforeValidator(_tags)]
 Delimiter = Annotated[str, BeforeValidator(_delimiter)]
 Hosts = Annotated[str, BeforeValidator(word_of("all", "usable"))]
-StdinFormat = Annotated[str, BeforeValidator(word_of("csv", "jsonl", "text"))]
+StdinFormat = Annotated[Format, BeforeValidator(_choice(Format))]

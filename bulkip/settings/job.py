@@ -1,7 +1,7 @@
 """What a job file asks for, checked as a whole: the job, or everything that is wrong with it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from bulkip.policy import (
     Timeouts,
     Verify,
 )
-from bulkip.settings.entries import sources_of, steps_of
+from bulkip.selection import Selection
+from bulkip.settings.entries import steps_of
 from bulkip.settings.not_yet import not_yet, report_problem
 from bulkip.settings.partial import Partial, validate
 from bulkip.settings.schema import Block, JobFile
+from bulkip.settings.targetentries import sources_of
 from bulkip.sources import Source
 
 
@@ -55,6 +57,7 @@ class LoadedJob:
     """What a job file gave: a job, or problems and the entries that are valid on their own.
 
     `safety` is there in both cases, because reading the sources needs it.
+    `selection` is what of its targets the caller wants, all of them unless narrowed.
     """
 
     job: Job | None
@@ -63,6 +66,7 @@ class LoadedJob:
     vars: Mapping[str, str]
     safety: Safety
     problems: tuple[Problem, ...]
+    selection: Selection = field(default_factory=Selection)
 
 
 def load_job(path: str | Path) -> LoadedJob:
@@ -72,7 +76,7 @@ def load_job(path: str | Path) -> LoadedJob:
         return LoadedJob(None, (), (), {}, Safety(), reading.problems)
     partial = validate(reading.tree)
     steps = [*steps_of(partial.actions, reading.tree)]
-    sources = [*sources_of(partial.targets, reading.tree)]
+    sources = [*sources_of(partial.targets, reading.tree, partial.file.name or Path(path).stem)]
     later = [
         *partial.problems,
         *(found for found in (*steps, *sources) if isinstance(found, Problem)),

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
 from bulkip.settings import fields as f
+from bulkip.sources import LEFT_BEHIND
 
 _API = Api()
 _LIMITS = Limits()
@@ -182,6 +183,7 @@ class StdinEntry(Block):
     """Targets that are piped in."""
 
     stdin: f.StdinFormat
+    delimiter: f.Delimiter | None = None
 
 
 class FreeIpsBlock(Block):
@@ -201,8 +203,8 @@ class FreeIpsEntry(Block):
 class RunEntry(Block):
     """The addresses that an earlier run left at a status."""
 
-    run: f.Line
-    status: f.Statuses = ()
+    run: f.RunName
+    status: f.Statuses = LEFT_BEHIND
 
 
 ENTRIES: dict[str, type[Block]] = {

@@ -3,17 +3,34 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
-from bulkip.model import Item, Place, Problem, Status
-from bulkip.store.schema import APPLICATION_ID, TABLES, VERSION, RunHeader, storage_errors, store_path
+from bulkip.model import Heading, Item, Place, Problem, Status
+from bulkip.store.schema import (
+    APPLICATION_ID,
+    CELL_END,
+    TABLES,
+    VERSION,
+    RunHeader,
+    storage_errors,
+    store_path,
+)
+
+_Heads: TypeAlias = "Heading | tuple[str, ...]"
+"""What stands above a target's cells: the heading of its list, or the names of its fields."""
 
 BATCH = 2_000
 INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+KEEP_HEADING = "INSERT INTO heading VALUES (?,?,?)"
+KEEP_TARGET = "INSERT INTO target VALUES (?,?,?)"
+MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
+FORGET = "DELETE FROM target WHERE number NOT IN (SELECT chain FROM item UNION SELECT target FROM moved)"
+KNOWN_HEADINGS = 1_000  # a list of JSON objects may have one for each line
 SKIPPED = """
 INSERT INTO result (item, generation, status, empty, note, settled_at)
 SELECT number, 0, ?, 0, skip, ? FROM item WHERE skip IS NOT NULL
@@ -49,6 +66,45 @@ class _Tally:
         self.total += 1
         if len(self.problems) < SHOWN_PROBLEMS:
             self.problems.append(problem)
+
+
+class _TargetKeeper:
+    """Writes down each target's own cells once, below one copy of each heading."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._numbers: dict[_Heads, int] = {}
+        self._count = 0
+        self._chain = 0
+        self._latest: tuple[_Heads | None, int] = (None, 0)
+
+    def keep(self, batch: Iterable[Item]) -> None:
+        """Keep the targets of these items; those that are an address and nothing else need no row."""
+        rows = []
+        for item in batch:
+            target = item.target
+            if target is None or item.chain == self._chain:
+                continue
+            self._chain = item.chain
+            if cells := target.cells or target.fields.values():
+                heads = target.heading or tuple(target.fields)
+                latest, number = self._latest
+                if heads != latest:
+                    number = self._number(heads)
+                rows.append((item.chain, number, _joined(cells)))
+        self._connection.executemany(KEEP_TARGET, rows)
+
+    def _number(self, heads: _Heads) -> int:
+        number = self._numbers.get(heads)
+        if number is None:
+            if len(self._numbers) >= KNOWN_HEADINGS:
+                self._numbers.clear()
+            self._count = number = self._count + 1
+            self._numbers[heads] = number
+            delimiter, names = (heads.delimiter, heads.names) if isinstance(heads, Heading) else (None, heads)
+            self._connection.execute(KEEP_HEADING, (number, delimiter, json.dumps(names, ensure_ascii=False)))
+        self._latest = (heads, number)
+        return number
 
 
 def freeze(run_dir: Path, header: RunHeader, stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
@@ -112,12 +168,16 @@ def _fill_tables(
         connection.execute(statement)
     tally = _Tally()
     items = _items_only(stream, tally)
+    keeper = _TargetKeeper(connection)
     while batch := list(islice(items, BATCH)):
+        keeper.keep(batch)
         _insert(connection, batch, writing, tally)
     for problem in _double_writes(connection):
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
+    if tally.repeated:
+        connection.execute(FORGET)
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()
@@ -130,6 +190,14 @@ def _items_only(stream: Iterable[Item | Problem], tally: _Tally) -> Iterator[Ite
             tally.note(one)
         else:
             yield one
+
+
+def _joined(cells: Collection[str]) -> str:
+    """Return the cells of a target as one text; what separates them stands in no input, or is taken out."""
+    joined = CELL_END.join(cells)
+    if joined.count(CELL_END) < len(cells):
+        return joined
+    return CELL_END.join([cell.replace(CELL_END, "") for cell in cells])
 
 
 def _row(item: Item, writing: Writing) -> tuple[object, ...]:
@@ -166,6 +234,7 @@ def _meet_again(
     elif skip:  # the first row was left out by `when`; this one takes its place among the address's items
         connection.execute("DELETE FROM item WHERE number=?", (number,))
         connection.execute(INSERT, _row(replace(item, number=number, chain=chain), writing))
+        connection.execute(MOVE, (number, item.chain))
         tally.repeated += 1
     else:
         tally.note(Problem(_place(item.source), _difference(item, source, json.loads(form))))

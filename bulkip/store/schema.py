@@ -11,9 +11,15 @@ from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 1
+VERSION = 2
 FILE_NAME = "run.db"
 
+CELL_END = "\x1f"
+"""What separates the cells of a target in the store; no input may hold it."""
+
+# A target bears the number of the chain that it gave, and has a row only when
+# it has more than an address. `moved` names the target of an item that took
+# the place of one from another row.
 TABLES = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
@@ -22,6 +28,9 @@ CREATE TABLE item (
   form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT
 );
 CREATE UNIQUE INDEX item_once ON item (ip, step);
+CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
+CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
+CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
 CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
 CREATE TABLE start (
   number INTEGER PRIMARY KEY, started_at REAL NOT NULL, finished_at REAL, exit_code INTEGER, reason TEXT,
@@ -65,8 +74,11 @@ class RunHeader:
 
     @classmethod
     def of(cls, rows: dict[str, str]) -> "RunHeader":
-        """Build the header from the rows of the table `run`."""
-        return cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
+        """Build the header from the rows of the table `run`; raises sqlite3.DatabaseError when some are damaged."""
+        try:
+            return cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
+        except (KeyError, TypeError, ValueError) as error:
+            raise sqlite3.DatabaseError(f"the header of the run is damaged: {error}") from error
 
 
 def store_path(run_dir: Path) -> Path:
@@ -91,3 +103,7 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: this is not a run store of bulkip; name a run of `--run-dir`")
     if version > VERSION:
         raise StoreError(f"{path}: run store version {version} is newer than this bulkip; upgrade bulkip")
+    if version < VERSION:
+        raise StoreError(
+            f"{path}: run store version {version} is of an older bulkip, and only that one reads it; run the job again"
+        )

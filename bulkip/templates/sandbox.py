@@ -16,6 +16,7 @@ from bulkip.templates import bounds
 from bulkip.templates.address import Address
 from bulkip.templates.scope import Row
 
+NO_FIELD = "the row has no field"
 _FIELDS_SHOWN = 20
 _OCTETS = frozenset({"o1", "o2", "o3", "o4"})
 _PATTERNED = frozenset({"center", "ljust", "rjust", "zfill", "strftime"})
@@ -61,7 +62,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return super().getitem(obj, argument)
         if argument in obj:
             return obj[argument]
-        hint = f"the row has no field {str(argument)[:60]!r}; it has {_fields(obj)}"
+        hint = f"{NO_FIELD} {str(argument)[:60]!r}; it has {_fields(obj)}"
         return self.undefined(hint=hint, name=argument)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:

@@ -10,7 +10,7 @@ from jinja2 import meta
 from bulkip.templates.bounds import LONGEST, TooMuchError
 from bulkip.templates.grammar import confine, refuse_unknown_names
 from bulkip.templates.plain import Plain, plain_of
-from bulkip.templates.sandbox import Sandbox
+from bulkip.templates.sandbox import NO_FIELD, Sandbox
 from bulkip.templates.scope import Scope
 
 _MARKS = ("{{", "{%", "{#")
@@ -35,12 +35,14 @@ class TemplateError(ValueError):
     """Raised when a template cannot be compiled or rendered.
 
     `line` counts from 1 within the template. `from_row` says that the values
-    of the target were at fault, so that another one may do.
+    of the target were at fault, so that another one may do; `missing` that its
+    rows do not have a field at all, which every row of a file shares.
     """
 
-    def __init__(self, message: str, *, line: int = 1, from_row: bool = False) -> None:
+    def __init__(self, message: str, *, line: int = 1, from_row: bool = False, missing: bool = False) -> None:
         self.line = line
         self.from_row = from_row
+        self.missing = missing
         super().__init__(message if line == 1 else f"{message} (line {line} of the template)")
 
 
@@ -79,7 +81,9 @@ class Template:
             context = self.compiled.new_context({**values, **self.compiled.globals}, shared=True)
             return _joined(self.compiled.root_render_func(context))
         except _FOREIGN as foreign:
-            raise TemplateError(_message(foreign), from_row=self._blames_row(foreign)) from foreign
+            message = _message(foreign)
+            missing = message.startswith(NO_FIELD)
+            raise TemplateError(message, from_row=self._blames_row(foreign), missing=missing) from foreign
 
     def _blames_row(self, foreign: BaseException) -> bool:
         """Say whether another target might do: its values, and not the template's own kind, were at fault."""

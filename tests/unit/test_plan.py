@@ -121,9 +121,13 @@ def test_all_bad_values_of_a_row_are_told() -> None:
     assert [type(one) for one in made] == [Problem, Problem]
 
 
-def test_field_that_a_row_lacks_is_a_problem_of_the_row() -> None:
-    """A template that asks for a missing field is told at the row."""
-    assert only_problem(items_of(rules(step("update_ptr", PTR)), target(), 1, 1)).startswith("rows.csv:2:1:")
+def test_field_that_rows_lack_is_told_once_at_the_step() -> None:
+    """A template that asks for a field which no row has is told at the template, with the file."""
+    told = only_problem(items_of(rules(step("update_ptr", PTR)), target(), 1, 1))
+
+    assert told.startswith("job.yaml:10:9:")
+    assert "no field 'id'" in told
+    assert told.endswith("(rows of rows.csv)")
 
 
 def test_bad_cell_of_a_condition_is_a_problem_of_the_row() -> None:

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from bulkip.model import Place, Status
 from bulkip.settings import load_job
+from bulkip.sources import (
+    LEFT_BEHIND,
+    Format,
+    FreeIpsSource,
+    JsonlSource,
+    RunSource,
+    StdinSource,
+    TextSource,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +59,7 @@ def told(text: str) -> list[str]:
             "`ptr` must be a single value",
             id="with-mapping",
         ),
+        pytest.param("actions: [{action: get_ip, tags: 'a, b'}]", "has a comma; write several", id="tags"),
         pytest.param("actions: [{name: x}]", "the key `action` is missing; write it like", id="no-action"),
         pytest.param("actions: [get_ip]", "`actions.1`: must be a mapping", id="action-as-text"),
         pytest.param("actions: {action: get_ip}", "`actions`: must be a list", id="actions-as-mapping"),
@@ -89,11 +100,12 @@ def test_wrong_action_is_told(text: str, expected: str) -> None:
         pytest.param("{ip: 1.2.3.4, id: [1]}", "`targets.1.id`: must be a single value", id="field-list"),
         pytest.param("[1.2.3.4]", "`targets.1`: must be a single value, not a list", id="nested-list"),
         pytest.param("", "`targets.1`: is empty", id="nothing"),
-        pytest.param("{jsonl: a.jsonl}", "`jsonl` is not built yet", id="jsonl-not-yet"),
-        pytest.param("{text: a.txt}", "`text` is not built yet", id="text-not-yet"),
-        pytest.param("{stdin: csv}", "`stdin` is not built yet", id="stdin-not-yet"),
-        pytest.param("{free_ips: {id: 15}}", "`free_ips` is not built yet", id="free-ips-not-yet"),
-        pytest.param("{run: last, status: [failed]}", "`run` is not built yet", id="run-not-yet"),
+        pytest.param("{stdin: text, delimiter: ';'}", "`delimiter` belongs to csv, not to text", id="sign"),
+        pytest.param("{free_ips: {id: 010}}", "`free_ips.id`: '010' is no id", id="free-ips-id"),
+        pytest.param("{free_ips: {exclude_special: 2}}", "is neither 1 nor 0", id="free-ips-flag"),
+        pytest.param("{run: last, status: []}", "names no status", id="run-no-status"),
+        pytest.param("{run: ../x}", "`../x` is no run; write `last`", id="run-path"),
+        pytest.param("{run: newest}", "`newest` is no run; write `last`", id="run-word"),
     ],
 )
 def test_wrong_target_is_told(entry: str, expected: str) -> None:
@@ -102,3 +114,39 @@ def test_wrong_target_is_told(entry: str, expected: str) -> None:
 
     assert len(problems) == 1
     assert expected in problems[0]
+
+
+def test_stdin_is_read_by_one_target_only() -> None:
+    """A second target from stdin is told, because a pipe can be read once."""
+    problems = told(
+        "version: 1\nactions: [{action: get_ip}]\ntargets:\n  - {stdin: csv}\n  - {stdin: text}\n"
+    )
+
+    assert problems == ["job.yaml:5:13: stdin can be read by one target only; the first is in line 4"]
+
+
+def test_every_kind_of_list_is_a_source() -> None:
+    """Lists, stdin, earlier runs and free addresses are sources, with their files beside the job."""
+    Path("jobs").mkdir()
+    Path("jobs/job.yaml").write_text(
+        "version: 1\nname: nightly\nactions: [{action: get_ip}]\ntargets:\n"
+        "  - {jsonl: a.jsonl}\n"
+        "  - {text: a.txt}\n"
+        "  - {stdin: csv, delimiter: ';'}\n"
+        "  - {run: 20260901, status: failed}\n"
+        "  - {run: last~1}\n"
+        "  - {free_ips: {id: 15, location: nl, exclude_special: true}}\n"
+    )
+
+    loaded = load_job("jobs/job.yaml")
+
+    file = "jobs/job.yaml"
+    assert loaded.problems == ()
+    assert loaded.sources == (
+        JsonlSource(Path("jobs/a.jsonl"), Place(file, 5, 13)),
+        TextSource(Path("jobs/a.txt"), Place(file, 6, 12)),
+        StdinSource(Format.CSV, Place(file, 7, 13), ";"),
+        RunSource("20260901", (Status.FAILED,), "nightly", Place(file, 8, 11)),
+        RunSource("last~1", LEFT_BEHIND, "nightly", Place(file, 9, 11)),
+        FreeIpsSource({"exclude_special": "1", "location": "NL", "id": "15"}, Place(file, 10, 16)),
+    )

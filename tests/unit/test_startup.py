@@ -8,8 +8,8 @@ import pytest
 HEAVY = ("aiohttp", "asyncio", "anyio", "jinja2", "pydantic", "rich", "sqlite3", "yaml")
 PROBE = """
 import sys
-from bulkip.cli import run
-code = run({arguments!r})
+from bulkip.cli import exit_code_of
+code = exit_code_of({arguments!r})
 print("loaded:", *sorted(set({heavy!r}) & set(sys.modules)), file=sys.stderr)
 sys.exit(code)
 """

@@ -7,7 +7,7 @@ import pytest
 from bulkip.model import Place, Problem, Target
 from bulkip.policy import Safety
 from bulkip.sources import AddressSource, CsvSource, Source
-from bulkip.targets import Tally, TargetReader
+from bulkip.targets import TargetReader
 
 JOB = Place("job.yaml", 3, 5)
 
@@ -113,7 +113,9 @@ def test_reading_again_gives_the_same() -> None:
     first, second = list(reader), list(reader)
 
     assert first == second
-    assert reader.tallies == (Tally("job.yaml", lines=2, targets=3, excluded=1),)
+    assert [str(tally) for tally in reader.tallies] == [
+        "job.yaml: 2 entries = 1 exclusion + 1 block (3 targets, 1 excluded)"
+    ]
 
 
 def test_every_row_is_accounted_for(tmp_path: Path) -> None:
@@ -123,8 +125,8 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
 
     list(reader)
 
-    tally = Tally(str(source.path), lines=6, targets=1, blanks=2, excluded=1, wrong=2)
-    assert reader.tallies[1] == tally
+    told = f"{source.path}: 7 lines = 1 target + 1 header + 1 excluded + 2 blank + 2 wrong"
+    assert str(reader.tallies[1]) == told
 
 
 def test_missing_file_is_told_where_the_job_names_it() -> None:

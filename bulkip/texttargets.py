@@ -1,0 +1,42 @@
+"""Which targets a text file lists: an address, a network, a range or an exclusion a line."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import BinaryIO
+
+from bulkip.addresses import canonical_ip
+from bulkip.characters import quoted
+from bulkip.linefile import lines_of
+from bulkip.model import Place, Problem, Target
+from bulkip.sources import AddressSource
+from bulkip.tally import Idle
+
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+
+
+def text_targets(
+    content: BinaryIO, file: str, *, allow_ipv6: bool
+) -> Iterator[Target | AddressSource | Problem | Idle]:
+    """Yield one thing for each line: a target, an expression to expand, a problem, or that it names nothing.
+
+    What follows a `#` is a comment. Raises `Broken` when the file is no text.
+    """
+    for number, line in lines_of(content, file):
+        yield line if isinstance(line, Problem) else _line(line, Place(file, number), allow_ipv6=allow_ipv6)
+
+
+def _line(line: str, place: Place, *, allow_ipv6: bool) -> Target | AddressSource | Problem | Idle:
+    head, comment, _ = line.partition("#")
+    text = head.strip()
+    if not text:
+        return Idle.COMMENT if comment else Idle.BLANK
+    try:
+        return Target(canonical_ip(text, allow_ipv6=allow_ipv6), NO_FIELDS, place)
+    except ValueError:
+        pass  # no single address, or a wrong one: whoever reads the expression says so
+    exact = Place(place.file, place.line, len(head) - len(head.lstrip()) + 1)
+    if "," in text or ";" in text or len(text.split("-")[0].split()) > 1:
+        return Problem(
+            exact, f"{quoted(text)} is more than one address; a line holds one, columns are for CSV"
+        )
+    return AddressSource(text, exact)

@@ -1,0 +1,39 @@
+"""`bulkip schema` prints what editors and readers of reports need, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bulkip.reports.rowschema import row_schema
+from tests.program import ROOT, bulkip
+from tests.schemacheck import faults
+
+
+@pytest.mark.parametrize("kind", ["job", "report", "plan"])
+def test_schema_stands_on_stdout_alone(tmp_path: Path, kind: str) -> None:
+    """The schema is valid JSON of the dialect that it names."""
+    ended = bulkip("schema", kind, cwd=tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_rows_of_a_run_fit_their_schema(tmp_path: Path) -> None:
+    """Every row that a run prints is as `schema report` says."""
+    schema = row_schema()
+    options = ["--simulate", "--yes", "--rate", "1000/s", "-q", "--format", "jsonl"]
+
+    ended = bulkip("run", str(ROOT / "jobs" / "inventory.yaml"), *options, cwd=tmp_path)
+
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    assert len(rows) > 0
+    assert [fault for row in rows for fault in faults(row, schema)] == []
+
+
+def test_wrong_kind_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    """A typing error is a usage error that says which word was meant."""
+    ended = bulkip("schema", "jbo", cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "did you mean `job`?" in ended.err
