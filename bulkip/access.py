@@ -42,9 +42,12 @@ class Access:
             await self._renewed(self._purse.generation)
         generation = self._purse.generation
         verdict = await self._client.call(request, attempt)
-        if verdict is None or verdict.kind is not VerdictKind.AUTH:
-            return verdict
-        return await self._judged(verdict, generation, again=again)
+        match verdict:
+            case Verdict(kind=VerdictKind.AUTH):
+                return await self._judged(verdict, generation, again=again)
+            case Verdict(kind=VerdictKind.IMPATIENT):
+                await self._ask_for_patience(current_time())
+        return verdict
 
     async def log_out(self) -> None:
         """Give back the tokens that were made here; what cannot be given back expires by itself."""
@@ -65,6 +68,15 @@ class Access:
             if alive is False:
                 await self._replace_dead(verdict)
         return _forbidden(verdict) if alive else verdict
+
+    async def _ask_for_patience(self, refused_at: float) -> None:
+        """Ask whether everyone is throttled beyond the limit; if so the run stops."""
+        async with self._one_at_a_time:
+            if self._brake.stop is not None or self._client.last_success_at > refused_at:
+                return
+            answer = await self._ask(CLIENT_IP_REQUEST, Purpose.PROBE)
+            if answer is not None and answer.kind is VerdictKind.IMPATIENT:
+                self._brake.pull(Stop(StopKind.HALT, str(answer.message), ErrorClass.THROTTLED))
 
     async def _renewed(self, generation: int) -> None:
         async with self._one_at_a_time:

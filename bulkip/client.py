@@ -129,7 +129,7 @@ class Client:
         if verdict.kind is not VerdictKind.THROTTLE or verdict.in_doubt:
             return replace(verdict, retry_after_s=None)
         text = f"the server asks to wait {asked:.0f} s, more than `max_retry_after`: {verdict.message}"
-        return replace(verdict, kind=VerdictKind.PERMANENT, retry_after_s=None, message=text)
+        return replace(verdict, kind=VerdictKind.IMPATIENT, retry_after_s=None, message=text)
 
     async def _write_down(self, request: ApiRequest, attempt: Attempt, verdict: Verdict, wall: float) -> None:
         outcome = Outcome(
@@ -150,10 +150,9 @@ class Client:
         if stop is not None:
             self._brake.pull(stop)
         if verdict.error_class is ErrorClass.THROTTLED or verdict.kind is VerdictKind.BLOCKED:
-            strikes = self._gate.strikes(sent_at)
-            named = verdict.retry_after_s
-            wait_s = backoff_s(self.judge.retry, strikes, self.judge.rng) if named is None else named
-            self._gate.pause(wait_s, "Retry-After" if named is not None else "throttled")
+            strikes, named_s = self._gate.strikes(sent_at), verdict.retry_after_s
+            wait_s = backoff_s(self.judge.retry, strikes, self.judge.rng) if named_s is None else named_s
+            self._gate.pause(wait_s, "Retry-After" if named_s is not None else "throttled")
         else:
             self._gate.passed(sent_at)
         if verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:

@@ -20,12 +20,19 @@ class Limiter(Protocol):
         """Let nothing out before this time of the loop's clock."""
         ...
 
+    def slow_down(self) -> None:
+        """Halve the pace for a while."""
+        ...
+
 
 class Gate:
     """Owns the in-flight places and the cool-down that all calls share."""
 
-    def __init__(self, limiter: Limiter, places: int, tell: Callable[[Waiting], None]) -> None:
-        """Let at most `places` calls be in flight, paced by the limiter."""
+    def __init__(
+        self, limiter: Limiter, places: int, tell: Callable[[Waiting], None], *, adaptive: bool = True
+    ) -> None:
+        """Let at most `places` calls be in flight; an `adaptive` pace is halved by throttling."""
+        self._adaptive = adaptive
         self._limiter = limiter
         self._places = Semaphore(places)
         self._tell = tell
@@ -59,10 +66,12 @@ class Gate:
         """Return how many cool-downs in a row this throttled answer makes; `sent_at` is loop time.
 
         An answer to a call that was sent before the present cool-down began
-        belongs to it and adds none.
+        belongs to it: it adds none, and does not halve the pace again.
         """
         if sent_at >= self._paused_until:
             self._pauses += 1
+            if self._adaptive:
+                self._limiter.slow_down()
         return max(1, self._pauses)
 
     def passed(self, sent_at: float) -> None:

@@ -20,6 +20,9 @@ from bulkip.model import Rate
 SLOT_S = 0.010
 CATCH_UP_S = 0.005
 """What a late timer may make up for; what a stalled loop could not use beyond this is dropped."""
+LEAST_SHARE = 0.1
+REGAINED_PER_S = 0.1
+"""The adaptive rate never falls below a tenth of `rate`, and regains a tenth of it per second."""
 LATE_S = 0.001
 """A call that leaves so long after its permission counts from when it left."""
 
@@ -55,6 +58,28 @@ class SlidingWindow:
         self._sent.append(now)
 
 
+class Share:
+    """The part of the rate that is used: halved by a throttled answer, regained a tenth a second."""
+
+    def __init__(self, now: float) -> None:
+        """Begin with the whole rate."""
+        self._value = 1.0
+        self._since = now
+
+    def at(self, now: float) -> float:
+        """Return the fraction at this time, from a tenth to one."""
+        return min(1.0, self._value + REGAINED_PER_S * max(0.0, now - self._since))
+
+    def halve(self, now: float) -> None:
+        """Halve the fraction."""
+        self._value = max(LEAST_SHARE, self.at(now) / 2)
+        self._since = now
+
+    def stand_still_until(self, time: float) -> None:
+        """Regain nothing before this time; what was regained so far is counted from then on."""
+        self._since = max(self._since, time)
+
+
 class _Permission:
     """What a waiter waits for, and when it was given."""
 
@@ -84,7 +109,9 @@ class Pacer:
         self._windows = [SlidingWindow(rate, headroom, ages_s, now) for rate in rates]
         self._waiting: deque[_Permission] = deque()
         self._asked = Event()
-        self._held_until = 0.0
+        self._held_until = self._spaced_until = 0.0
+        self._pace = pace
+        self._share = Share(now)
 
     async def acquire(self) -> None:
         """Wait until one more call may go out."""
@@ -100,8 +127,17 @@ class Pacer:
         self._leave(permission)
 
     def hold_until(self, time: float) -> None:
-        """Hand out nothing before this time of the loop's clock."""
+        """Hand out nothing before this time of the loop's clock, and regain nothing of the pace."""
         self._held_until = max(self._held_until, time)
+        self._share.stand_still_until(self._held_until)
+
+    def slow_down(self) -> None:
+        """Halve the pace; it comes back by itself while nothing is held back."""
+        self._share.halve(current_time())
+
+    def share(self) -> float:
+        """Return the fraction of the rate that is handed out now."""
+        return self._share.at(current_time())
 
     async def run(self) -> None:
         """Hand out permissions until cancelled."""
@@ -110,7 +146,8 @@ class Pacer:
                 self._asked = Event()
                 await self._asked.wait()
             await self._until_open()
-            if wanted := min(self._slot, len(self._waiting)):
+            slot = max(1, floor(self._slot * self.share()))
+            if wanted := min(slot, len(self._waiting)):
                 await self._bucket.acquire(wanted)
                 await self._until_open()
                 self._hand_out(wanted)
@@ -120,7 +157,7 @@ class Pacer:
             await sleep_until(opens)
 
     def _opens_at(self) -> float:
-        return max(self._held_until, *(window.open_at() for window in self._windows))
+        return max(self._held_until, self._spaced_until, *(window.open_at() for window in self._windows))
 
     def _hand_out(self, wanted: int) -> None:
         now = current_time()
@@ -130,6 +167,8 @@ class Pacer:
             window.note(count, now)
         for _ in range(count):
             self._waiting.popleft().give(now)
+        if (share := self._share.at(now)) < 1:
+            self._spaced_until = now + count / (self._pace * share)
 
     def _leave(self, permission: _Permission) -> None:
         """Count a call from when it leaves: the loop may have stalled since its permission was given."""

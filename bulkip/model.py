@@ -69,6 +69,7 @@ class VerdictKind(StrEnum):
     AUTH = "auth"  # this token was refused here
     AUTH_FATAL = "auth_fatal"  # the account is refused: the run stops
     THROTTLE = "throttle"  # everyone pauses
+    IMPATIENT = "impatient"  # throttled for longer than the job is willing to wait
     BLOCKED = "blocked"  # an edge answered 403 with HTML
     TRANSIENT = "transient"  # worth another attempt
     REFUSED = "refused"  # a failure envelope with a text nobody knows

@@ -18,7 +18,9 @@ from bulkip.store import Attempt, PlannedItem, RunWriter
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
 """After one of these the later actions of the same address are not tried."""
 
-ABOUT_THE_RUN = frozenset({VerdictKind.AUTH, VerdictKind.AUTH_FATAL, VerdictKind.MISCONFIGURED})
+ABOUT_THE_RUN = frozenset(
+    {VerdictKind.AUTH, VerdictKind.AUTH_FATAL, VerdictKind.MISCONFIGURED, VerdictKind.IMPATIENT}
+)
 """These say nothing about the item that met them: when they stop the run, it is left as it was."""
 
 

@@ -62,7 +62,8 @@ async def open_engine(
             async with _transport(prepared, endpoint) as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, reader)
                 pacing.start_soon(pacer.run)
-                gate = Gate(pacer, prepared.job.limits.concurrency, tell)
+                limits = prepared.job.limits
+                gate = Gate(pacer, limits.concurrency, tell, adaptive=limits.adaptive)
                 client = Client(wire, gate, writer, brake, _judge(prepared, endpoint))
                 probes = await to_thread.run_sync(reader.last_number, 0)
                 access = Access(client, endpoint.purse, brake, number, probes + 1)

@@ -186,7 +186,7 @@ async def test_long_retry_after_ends_the_item_and_not_the_run(tmp_path: Path) ->
         verdict = await line.read(1)
 
     assert verdict is not None
-    assert (verdict.kind, verdict.error_class) == (VerdictKind.PERMANENT, ErrorClass.THROTTLED)
+    assert (verdict.kind, verdict.error_class) == (VerdictKind.IMPATIENT, ErrorClass.THROTTLED)
     assert verdict.message is not None
     assert "asks to wait 101 s" in verdict.message
     assert line.told == [Waiting("throttled", 10)]

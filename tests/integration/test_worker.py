@@ -277,14 +277,23 @@ async def test_retry_after_of_a_busy_server_is_waited_for(tmp_path: Path) -> Non
 
 
 async def test_long_retry_after_ends_the_item(tmp_path: Path) -> None:
-    """A Retry-After over `max_retry_after` ends the item as throttled, without another attempt."""
+    """A Retry-After over `max_retry_after` for one call ends its item, and the run goes on."""
     begun = current_time()
 
-    ended = await settle(tmp_path, READ, Fault(status=429, retry_after_s=3601))
+    ended = await settle(tmp_path, READ, Fault(action="get_ip", status=429, retry_after_s=3601))
 
     assert ended.shown["attempts"] == 1
     assert (ended.run.rows[0]["error_class"], ended.run.code) == ("throttled", 3)
+    assert len(ended.run.calls("probe")) == 1
     assert current_time() - begun < 600
+
+
+async def test_long_retry_after_for_everyone_halts_the_run(tmp_path: Path) -> None:
+    """When the probe is throttled beyond the limit too, the item is not run and the run halts with 6."""
+    ended = await settle(tmp_path, READ, Fault(status=429, retry_after_s=3601))
+
+    assert (ended.run.code, ended.run.statuses) == (6, ["not_run"])
+    assert "asks to wait 3601 s" in str(ended.run.stop)
 
 
 async def test_no_traffic_is_an_empty_success(tmp_path: Path) -> None:
