@@ -1,14 +1,23 @@
 """Which targets a CSV file lists: one for each row below its header."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulkip.addresses import canonical_ip
 from bulkip.characters import quoted
 from bulkip.csvfile import CsvRows, column_names, header_problem
-from bulkip.model import Place, Problem, Target
+from bulkip.model import Heading, Place, Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.tally import Idle
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a file: their names as fields, and the header as it was written."""
+
+    names: list[str]
+    heading: Heading
 
 
 def csv_targets(
@@ -20,11 +29,12 @@ def csv_targets(
     """
     rows = CsvRows(content, file, delimiter)
     stream = iter(rows)
-    blanks, names = _header(rows, stream, delimiter)
+    blanks, header = _header(rows, stream, delimiter)
+    columns = _Columns(column_names(header), Heading(tuple(header), delimiter))
     yield from [Idle.BLANK] * blanks
     yield Idle.HEADER
     for cells in stream:
-        yield _row(rows, cells, names, allow_ipv6=allow_ipv6)
+        yield _row(rows, cells, columns, allow_ipv6=allow_ipv6)
 
 
 def row_ip(text: str, *, allow_ipv6: bool) -> str:
@@ -39,7 +49,7 @@ def row_ip(text: str, *, allow_ipv6: bool) -> str:
 
 
 def _header(rows: CsvRows, stream: Iterator[list[str]], delimiter: str) -> tuple[int, list[str]]:
-    """Return how many blank rows come first, and the column names of the row after them."""
+    """Return how many blank rows come first, and the cells of the header after them as they were written."""
     for blanks, cells in enumerate(stream):
         if rows.problems:
             raise Broken(rows.problems[0].place, rows.problems[0].message)
@@ -48,7 +58,7 @@ def _header(rows: CsvRows, stream: Iterator[list[str]], delimiter: str) -> tuple
         names = column_names(cells)
         if wrong := header_problem(names, delimiter):
             raise Broken(rows.cell_place(wrong[0]), wrong[1])
-        return blanks, names
+        return blanks, cells
     raise Broken(Place(rows.file, 1), "the file is empty; its first row must name the columns, one is `ip`")
 
 
@@ -56,7 +66,8 @@ def _is_blank(cells: list[str]) -> bool:
     return not "".join(cells).strip()
 
 
-def _row(rows: CsvRows, cells: list[str], names: list[str], *, allow_ipv6: bool) -> Target | Problem | Idle:
+def _row(rows: CsvRows, cells: list[str], columns: _Columns, *, allow_ipv6: bool) -> Target | Problem | Idle:
+    names = columns.names
     if rows.problems:
         return rows.problems[0]
     if _is_blank(cells):
@@ -71,7 +82,7 @@ def _row(rows: CsvRows, cells: list[str], names: list[str], *, allow_ipv6: bool)
         again = column_names(cells) == names
         message = "the header stands here again; remove this row" if again else str(error)
         return Problem(rows.cell_place(names.index("ip")), message)
-    return Target(ip, fields, Place(rows.file, rows.line))
+    return Target(ip, fields, Place(rows.file, rows.line), columns.heading, cells)
 
 
 def _ragged(found: int, expected: int) -> str:

@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from bulkip.model import Counts, Item, Result
+from bulkip.model import Counts, Item, Rate, Result
+
+
+@dataclass(frozen=True, slots=True)
+class RateSet:
+    """How fast calls may go from now on.
+
+    `rates` are those of the job; `adapted_per_s` is what throttling has left
+    of them, None while they hold in full.
+    """
+
+    rates: tuple[Rate, ...]
+    adapted_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,20 @@ class ValueRead:
 
 
 @dataclass(frozen=True, slots=True)
+class CallSent:
+    """A call leaves for the server, whatever it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemParked:
+    """An item waits so many seconds for its next call: in `back-off`, or for its write to settle."""
+
+    item: Item
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Everyone pauses for so many seconds from now, and why."""
 
@@ -53,7 +79,9 @@ class StageEnded:
     counts: Counts
 
 
-Event = StageStarted | ItemSettled | ValueRead | Waiting | Stopping | StageEnded
+Event = (
+    RateSet | StageStarted | ItemSettled | ValueRead | CallSent | ItemParked | Waiting | Stopping | StageEnded
+)
 
 
 class Observer(Protocol):

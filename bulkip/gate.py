@@ -6,7 +6,7 @@ from typing import Protocol
 
 from anyio import Semaphore, current_time, sleep_until
 
-from bulkip.events import Waiting
+from bulkip.events import CallSent, Event, Waiting
 
 
 class Limiter(Protocol):
@@ -29,7 +29,7 @@ class Gate:
     """Owns the in-flight places and the cool-down that all calls share."""
 
     def __init__(
-        self, limiter: Limiter, places: int, tell: Callable[[Waiting], None], *, adaptive: bool = True
+        self, limiter: Limiter, places: int, tell: Callable[[Event], None], *, adaptive: bool = True
     ) -> None:
         """Let at most `places` calls be in flight; an `adaptive` pace is halved by throttling."""
         self._adaptive = adaptive
@@ -53,6 +53,7 @@ class Gate:
     async def turn(self) -> None:
         """Wait for the moment to send; the holder of a place calls this just before."""
         await self._limiter.acquire()
+        self._tell(CallSent())
 
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing out for so long; a pause that ends sooner than the present one adds nothing."""

@@ -11,9 +11,9 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
-from bulkip import __version__
 from bulkip.model import Answer, ApiRequest, Failure, FailureKind, Reply
 from bulkip.policy import Timeouts
+from bulkip.version import __version__
 
 BODY_CAP = 8 * 2**20
 """So many decoded bytes of an answer are read; more is no answer of this API."""

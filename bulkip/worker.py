@@ -7,9 +7,9 @@ from random import Random
 from bulkip.access import Access
 from bulkip.actions import ACTIONS
 from bulkip.brake import Brake
-from bulkip.events import Event, ItemSettled, ValueRead
+from bulkip.events import Event, ItemParked, ItemSettled, ValueRead
 from bulkip.hostnames import ptr_names, same_names
-from bulkip.model import ApiRequest, Before, Item, Purpose, Result, Status, Verdict, VerdictKind
+from bulkip.model import ApiRequest, Before, ErrorClass, Item, Purpose, Result, Status, Verdict, VerdictKind
 from bulkip.policy import RetryPolicy
 from bulkip.retry import Again, Course, Seen, Settled, decide
 from bulkip.scheduler import Parked, Turn
@@ -79,11 +79,12 @@ class Worker:
                 await self._store.clear_doubt(planned.item)
             match decision:
                 case Again(course, delay_s) if delay_s > 0:
+                    self.tell(ItemParked(planned.item, _why_parked(course, turn.course), delay_s))
                     return Parked(replace(turn, course=course), delay_s)
                 case Again(course):
                     turn = replace(turn, course=course)
                 case Seen(names):
-                    await self._keep_before(planned.item, names, course.wanted or ())
+                    await self._keep_before(planned, names, course.wanted or ())
                     return None
                 case Settled(result):
                     following = await self._settle(turn, result)
@@ -108,14 +109,17 @@ class Worker:
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
         return None if gone else verdict
 
-    async def _keep_before(self, item: Item, names: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    async def _keep_before(
+        self, planned: PlannedItem, names: tuple[str, ...], wanted: tuple[str, ...]
+    ) -> None:
         """Keep the value before; when it is the one wanted the item is done.
 
         The result goes first: both stand in one commit, and if ever they did
         not, a reading without its result would lead to a needless write.
         """
+        item = planned.item
         if same_names(names, wanted):
-            await self._write_result(item, Result(Status.UNCHANGED, names=names))
+            await self._write_result(planned, Result(Status.UNCHANGED, names=names))
         before = Before(names, self._rules.wall())
         await self._store.record_before(item, before, lambda: self.tell(ValueRead(item)))
 
@@ -125,9 +129,19 @@ class Worker:
             if planned.status in ENDED_BADLY:
                 await self._skip(chain[place + 1 :], planned.item, planned.status)
                 return None
-            if planned.status is None:
-                return Turn(chain[place:], first_course(planned, self._rules, reading=False))
+            if planned.status is not None:
+                continue
+            if planned.in_doubt and ACTIONS[planned.item.action].read_back is None:
+                await self._leave_in_doubt(chain[place:])
+                return None
+            return Turn(chain[place:], first_course(planned, self._rules, reading=False))
         return None
+
+    async def _leave_in_doubt(self, chain: tuple[PlannedItem, ...]) -> None:
+        """End an item whose write was under way when the run was killed, and that no read can settle."""
+        note = "the run was killed while this write was under way, and no read shows what it left behind"
+        await self._write_result(chain[0], Result(Status.UNKNOWN, ErrorClass.NETWORK, note=note))
+        await self._skip(chain[1:], chain[0].item, Status.UNKNOWN)
 
     def enter_reading(self, planned: PlannedItem) -> Turn:
         """Return the turn that reads the value before a write."""
@@ -135,24 +149,32 @@ class Worker:
 
     async def _settle(self, turn: Turn, result: Result) -> Turn | None:
         """Write a result down, and return the turn of the next item of the same address."""
-        done, rest = turn.chain[0].item, turn.chain[1:]
+        done, rest = turn.chain[0], turn.chain[1:]
         await self._write_result(done, result)
         if result.status not in ENDED_BADLY:
             return await self.enter(rest)
-        await self._skip(rest, done, result.status)
+        await self._skip(rest, done.item, result.status)
         return None
 
     async def _skip(self, rest: tuple[PlannedItem, ...], cause: Item, status: Status) -> None:
         note = f"{cause.action} (action `{cause.step}`) of this address ended as {status}"
         for planned in rest:
             if planned.status is None:
-                await self._write_result(planned.item, Result(Status.SKIPPED, note=note))
+                await self._write_result(planned, Result(Status.SKIPPED, note=note))
 
-    async def _write_result(self, item: Item, result: Result) -> None:
+    async def _write_result(self, planned: PlannedItem, result: Result) -> None:
+        item = planned.item
+
         def told() -> None:
             self.tell(ItemSettled(item, result))
 
-        await self._store.settle(item, 0, result, self._rules.wall(), told)
+        await self._store.settle(item, planned.generation, result, self._rules.wall(), told)
+
+
+def _why_parked(course: Course, before: Course) -> str:
+    """Say in one word why an item waits: for its write to settle, or to try the same again."""
+    settles = course.next is Purpose.READBACK and before.next is Purpose.CALL
+    return "settle" if settles else "back-off"
 
 
 def _request(item: Item, course: Course) -> ApiRequest:

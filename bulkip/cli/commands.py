@@ -8,12 +8,17 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from bulkip import __version__
+from bulkip.version import __version__
 
 COMMANDS = {
     "validate": "check job files without a network: every problem at once",
     "targets": "print the addresses a job is for, and where they come from",
     "run": "carry a job out: plan, ask, apply, report",
+    "resume": "finish a run: everything that is not terminal",
+    "retry": "run once more what failed",
+    "runs": "list the kept runs and plans, the newest first",
+    "show": "show what is known of one run, and what to do next",
+    "explain": "tell every call that was made for one address",
     "report": "render a report of a run again",
     "actions": "list the actions of the API, or explain one",
     "schema": "print the JSON Schema of a job, a report or a plan",
@@ -28,6 +33,7 @@ Examples:
   bulkip run jobs/ptr-migration.yaml --simulate --yes --rate 200/s
   bulkip run jobs/ptr-migration.yaml --report csv=ptr.csv
   bulkip report last -f jsonl
+  bulkip explain last 203.0.113.7
 \b
 Statuses: changed, unchanged, ok, match, mismatch, unverified, failed, unknown, conflict,
 skipped, not_run.

@@ -1,27 +1,27 @@
 """How a run talks to whoever started it: plan, question, progress, recap; all of it on stderr."""
 
-import shlex
 import sys
 import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
 
 from bulkip.errors import SafetyStop
-from bulkip.events import Event
+from bulkip.events import Event, RateSet
 from bulkip.model import Counts, Status
-from bulkip.progress import ProgressView
+from bulkip.progress import ProgressView, line_width
+from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
-from bulkip.reports.summary import summary
-from bulkip.reports.text import outcome
 from bulkip.retry import text_of
 from bulkip.run.ending import Conclusion
-from bulkip.run.options import DEFAULT_RUN_DIR
 from bulkip.run.planning import Prepared
-from bulkip.run.recap import next_steps, trouble_lines
+from bulkip.run.recap import recap_lines
 from bulkip.safety import PlannedChanges
-from bulkip.store import Change, RunReader
+from bulkip.store import Change
+
+HANG = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,15 @@ class TerminalDesk:
     def say(self, text: str) -> None:
         """Write a line unless quiet."""
         if not self._quiet:
-            click.echo(text, err=True)
+            _tell(text)
 
     def warn(self, text: str) -> None:
         """Write a warning, quiet or not."""
-        click.echo(f"warning: {text}", err=True)
+        _tell(f"warning: {text}")
 
     def planned(self, prepared: Prepared) -> None:
-        """Tell how large the plan is."""
+        """Tell how large the plan is, and the view how fast it may go."""
+        self._view.notice(RateSet(prepared.job.limits.rate))
         mark = "SIMULATED " if prepared.header.simulated else ""
         parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
@@ -111,36 +112,28 @@ class TerminalDesk:
 
     def recap(self, conclusion: Conclusion) -> None:
         """Tell how the run ended: counts, what went wrong, where the reports are, what to do next."""
-        prepared = conclusion.prepared
         for problem in conclusion.unwritten.values():
-            click.echo(f"error: {problem}", err=True)
+            _tell(f"error: {problem}")
         if conclusion.safety is not None:
-            click.echo(f"stopped before the first write: {conclusion.safety}", err=True)
+            _tell(f"stopped before the first write: {conclusion.safety}")
         elif conclusion.stop is not None:
             left = conclusion.counts.of(Status.NOT_RUN)
             rest = f"; {counted(left, 'item')} not run" if left else ""
-            click.echo(f"stopped: {conclusion.stop.reason}{rest}", err=True)
+            _tell(f"stopped: {conclusion.stop.reason}{rest}")
         if not self._quiet:
-            self._tell(conclusion, prepared)
+            for line in recap_lines(conclusion, line_width()):
+                _write(line)
 
-    @staticmethod
-    def _run_dir_option(prepared: Prepared) -> str:
-        run_dir = prepared.run_dir.parent.parent
-        return "" if run_dir == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(run_dir))}"
 
-    def _tell(self, conclusion: Conclusion, prepared: Prepared) -> None:
-        with RunReader(prepared.run_dir) as reader:
-            told = summary(reader)
-            self.say(f"{prepared.job.name}: {outcome(told)}")
-            pace = f" at {told['rate_reached_per_s']}/s" if told["rate_reached_per_s"] else ""
-            self.say(f"  calls   {told['calls']:,}{pace}")
-            for line in trouble_lines(reader):
-                self.say(f"  {line}")
-        for report in conclusion.reports:
-            if report.path != "-" and report.path not in conclusion.unwritten:
-                self.say(f"  report  {report.path} ({report.format})")
-        self.say(f"  run     {prepared.run_dir}")
-        self.say(f"  rows    bulkip report {prepared.header.id} -f text{self._run_dir_option(prepared)}")
-        for step in next_steps(conclusion):
-            self.say(f"  next    {step}")
-        self.say(f"  exit    {conclusion.exit_code}")
+def _tell(text: str) -> None:
+    """Write lines that break between words where a terminal would break them anywhere."""
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        for part in wrapped(line, line_width(), indent + HANG):
+            _write(part)
+
+
+def _write(line: str) -> None:
+    """Write a line to stderr; a reader who left is no reason to end otherwise than the run did."""
+    with suppress(OSError):
+        click.echo(line, err=True)

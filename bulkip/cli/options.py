@@ -13,7 +13,7 @@ from bulkip.quantities import parse_duration_s, parse_rate, parse_share
 from bulkip.run.options import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
-FILE_FORMATS = ("jsonl", "csv", "json", "text")
+FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 

@@ -17,6 +17,8 @@ Examples:
   bulkip report
   bulkip report last -f jsonl
   bulkip report 20260901T0315 -f csv=night.csv -f json=night.json
+  bulkip report last -f failed-csv=failed.csv
+  bulkip report last~1 -f attempts=calls.jsonl
 """
 
 
@@ -24,7 +26,8 @@ Examples:
 @click.argument("run", default="last", shell_complete=suggestions.runs)
 @option(
     "-f", "--format", "formats", type=REPORT, multiple=True, twin=False,
-    help="FORMAT or FORMAT=PATH, repeatable: text (default), jsonl, csv, json. Without PATH: stdout.",
+    help="FORMAT or FORMAT=PATH, repeatable; without PATH: stdout. text (default), jsonl, csv: a row per "
+    "item. json: the summary. failed-csv: what failed, as input of the next job. attempts: every call.",
 )  # fmt: skip
 @run_dir_option
 def report(run: str, formats: tuple[ReportSpec, ...], run_dir: Path) -> int:

@@ -20,6 +20,7 @@ from bulkip.logins import LOGIN_ACTIONS
 from bulkip.model import ApiRequest, Reply, Verdict
 from bulkip.purse import Purse
 from bulkip.run.planning import Prepared
+from bulkip.settings import Job
 from bulkip.store import RunReader, RunWriter, open_writer
 from bulkip.transport import Transport
 from bulkip.worker import Worker, WorkRules
@@ -59,12 +60,12 @@ async def open_engine(
     async with open_writer(prepared.run_dir) as writer:
         number = await writer.begin_start(time.time()) if start is None else start
         with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
-            async with _transport(prepared, endpoint) as wire, create_task_group() as pacing:
+            async with transport_to(endpoint, prepared.job) as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, reader)
                 pacing.start_soon(pacer.run)
                 limits = prepared.job.limits
                 gate = Gate(pacer, limits.concurrency, tell, adaptive=limits.adaptive)
-                client = Client(wire, gate, writer, brake, _judge(prepared, endpoint))
+                client = Client(wire, gate, writer, brake, judge_of(endpoint, prepared.job))
                 probes = await to_thread.run_sync(reader.last_number, 0)
                 access = Access(client, endpoint.purse, brake, number, probes + 1)
                 worker = Worker(access, writer, brake, _rules(prepared, number))
@@ -73,8 +74,8 @@ async def open_engine(
                 pacing.cancel_scope.cancel()
 
 
-def _transport(prepared: Prepared, endpoint: Endpoint) -> Transport:
-    job = prepared.job
+def transport_to(endpoint: Endpoint, job: Job) -> Transport:
+    """Return the wire to an endpoint, as a job wants it."""
     return Transport(
         endpoint.url,
         token=lambda: endpoint.purse.token,
@@ -92,13 +93,13 @@ async def _pacer(prepared: Prepared, reader: RunReader) -> Pacer:
     return Pacer(limits.rate, limits.headroom, [max(0.0, now - at) for at in sent])
 
 
-def _judge(prepared: Prepared, endpoint: Endpoint) -> Judge:
+def judge_of(endpoint: Endpoint, job: Job) -> Judge:
+    """Return what a client needs to understand the replies of an endpoint."""
     purse, actions = endpoint.purse, {**ACTIONS, **LOGIN_ACTIONS}
 
     def verdict(request: ApiRequest, reply: Reply, now: float) -> Verdict:
         return classify(request, actions[request.action], reply, redactor=purse.redactor, now=now)
 
-    job = prepared.job
     return Judge(verdict, job.limits, job.retry, SystemRandom(), time.time)
 
 

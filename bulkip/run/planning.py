@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from bulkip import __version__
 from bulkip.actions import ACTIONS
 from bulkip.conflicts import MainAddresses, Told
 from bulkip.errors import JobError
@@ -20,14 +19,15 @@ from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
 from bulkip.policy import Limits, RetryPolicy, Safety, Timeouts
 from bulkip.run.earlier import left_behind
-from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
+from bulkip.run.freeips import nobody_to_ask
 from bulkip.run.options import DEFAULT_RUN_DIR, Overrides, RunOptions
-from bulkip.settings import Job, LoadedJob
+from bulkip.settings import Job, LoadedJob, frozen_settings
 from bulkip.sources import FreeIpsSource
 from bulkip.steps import Clock
 from bulkip.store import Frozen, RunHeader, Writing, check, freeze
 from bulkip.tally import Tally
 from bulkip.targets import Doors, TargetReader
+from bulkip.version import __version__
 
 T = TypeVar("T", Limits, RetryPolicy, Timeouts, Safety)
 AskFreeIps = Callable[[FreeIpsSource], Sequence[str]]
@@ -115,29 +115,29 @@ def check_job(loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> t
 
 
 def prepare(
-    loaded: LoadedJob, options: RunOptions, now: datetime, ask_free_ips: AskFreeIps | None = None
+    loaded: LoadedJob, options: RunOptions, now: datetime, ask_free_ips: AskFreeIps = nobody_to_ask
 ) -> Prepared:
     """Freeze the plan of a job into a new run store; raises JobError with every problem.
 
     Nothing of a run is left when it raises. A rehearsal invents free addresses;
     the API is asked for some only after everything else was found right.
     """
-    ask = rehearsed_free_ips if options.simulate else ask_free_ips or nobody_to_ask
     with piped_input() as piped:
-        doors = doors_of(piped, options.run_dir, ask)
+        doors = doors_of(piped, options.run_dir, ask_free_ips)
         if loaded.job is None or any(isinstance(source, FreeIpsSource) for source in loaded.sources):
             check(Planning(loaded, now, replace(doors, ask_free_ips=None)).stream(), WRITING)
         if loaded.job is None:
             raise JobError(loaded.problems)
         planning = Planning(loaded, now, doors)
-        job = _overridden(loaded.job, options.overrides)
+        job = overridden(loaded.job, options.overrides)
         header = _header(job, options, now)
         run_dir = options.run_dir / "runs" / header.id
         frozen = freeze(run_dir, header, planning.stream(), WRITING)
     return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
 
 
-def _overridden(job: Job, overrides: Overrides) -> Job:
+def overridden(job: Job, overrides: Overrides) -> Job:
+    """Return a job with the settings that the caller set otherwise."""
     o = overrides
     return replace(
         job,
@@ -166,7 +166,7 @@ def _header(job: Job, options: RunOptions, now: datetime) -> RunHeader:
         simulated=options.simulate,
         created_at=stamp.timestamp(),
         version=__version__,
-        settings={},
+        settings=frozen_settings(job),
     )
 
 

@@ -1,48 +1,135 @@
-"""What went wrong in a run, in few lines: each error class with its count, one example and a hint."""
+"""How a run is told at its end: what came of it, how long it took, what went wrong, what to do next."""
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
-from bulkip.model import ErrorClass, Status
+from bulkip.model import JsonValue, Status
+from bulkip.progress.figures import lasted
+from bulkip.progress.lines import wrapped
+from bulkip.quantities import counted
+from bulkip.reports.output import STDOUT
+from bulkip.reports.summary import summary
+from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
-from bulkip.stops import StopKind
+from bulkip.run.hints import HINTS
+from bulkip.run.nextsteps import Left, command, next_steps
 from bulkip.store import RunReader
 
-HINTS: Mapping[str, str] = MappingProxyType(
-    {
-        ErrorClass.AUTH: "check the token and its rights",
-        ErrorClass.PERMISSION: "is this an account key or the key of another server?",
-        ErrorClass.INVALID: "check id and address of these rows",
-        ErrorClass.NOT_FOUND: "check the address and the server id",
-        ErrorClass.THROTTLED: "run again with a lower --rate",
-        ErrorClass.SERVER: "the provider had trouble; run again later",
-        ErrorClass.CONNECT: "is the API reachable from here?",
-        ErrorClass.TIMEOUT: "the API was slow; run again later or raise --timeout",
-        ErrorClass.NETWORK: "connections broke; run again later",
-        ErrorClass.TLS: "check `api.url`",
-        ErrorClass.DNS: "the API's host name does not resolve from here",
-        ErrorClass.PROTOCOL: "something between here and the API changes its answers; check `api.url`",
-        ErrorClass.UNKNOWN_ANSWER: "the API gave an answer that its documentation does not have",
-    }
-)
+LOOKED_AT = 20_000
+"""So many rows are looked through for one that is in doubt."""
+LONGEST_EXAMPLE = 200
+LABEL = 11
+"""The width of the first column, its indentation included."""
+DEEPER = 4
 
 
-def next_steps(conclusion: Conclusion) -> Iterator[str]:
-    """Yield what to do after a run that did not end as wished."""
-    counts, stop = conclusion.counts, conclusion.stop
-    if counts.of(Status.UNKNOWN):
-        yield "look at the rows with status unknown: each of these writes may have happened"
-    if conclusion.safety is not None:
-        return
-    if stop is not None and stop.kind is StopKind.ACCESS:
-        yield "mend what is told above, then run the same command again"
-    elif counts.of(Status.NOT_RUN, Status.FAILED, Status.UNKNOWN):
-        yield "run the same command again: what is already as wanted is left alone"
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One fact of a recap: `label` stands before it, `whole` facts are pasted and never broken."""
+
+    text: str
+    label: str = ""
+    whole: bool = False
+    deeper: int = 0
+
+    def told(self, width: int | None) -> list[str]:
+        """Return the fact with its label, in lines of at most this width that break between words."""
+        hang = LABEL + self.deeper
+        head = f"  {self.label:<{LABEL - 2}}{' ' * self.deeper}"
+        if self.whole:
+            return [head + self.text]
+        lines = wrapped(self.text, None if width is None else max(width - hang, 1))
+        return [f"{head if first else ' ' * hang}{line}" for first, line in _with_first(lines)]
 
 
-def trouble_lines(reader: RunReader) -> Iterator[str]:
-    """Yield a line per error class, the most frequent first."""
-    for name, times, ip, message in reader.troubles():
-        where = f"{ip}: " if ip else ""
-        hint = f" -- {HINTS[name]}" if name in HINTS else ""
-        yield f"{name:<7} {times:,}, e.g. {where}{message}{hint}"
+def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
+    """Yield the recap of a run, wrapped at `width` if there is one."""
+    prepared = conclusion.prepared
+    with RunReader(prepared.run_dir) as reader:
+        told = summary(reader)
+        mark = "SIMULATED " if told["simulated"] else ""
+        yield from wrapped(f"{mark}{prepared.job.name}: {outcome(told | {'simulated': False})}", width, 2)
+        for part in (_effort, _waits, _troubles):
+            yield from _told(part(reader, told), width)
+        doubtful_ip = _doubtful_ip(reader, conclusion)
+    yield from _told(_places(conclusion), width)
+    yield from _told(_next(conclusion, doubtful_ip), width)
+    yield from _told(iter([Line(str(conclusion.exit_code), "exit")]), width)
+
+
+def _told(lines: Iterator[Line], width: int | None) -> Iterator[str]:
+    for line in lines:
+        yield from line.told(width)
+
+
+def _with_first(lines: list[str]) -> Iterator[tuple[bool, str]]:
+    return ((place == 0, line) for place, line in enumerate(lines or [""]))
+
+
+def _effort(reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:
+    """Yield how long the last start took, how many calls were made, and how fast."""
+    start = reader.last_start()
+    began, ended = start.get("started_at"), start.get("finished_at")
+    if isinstance(began, int | float) and isinstance(ended, int | float):
+        yield Line(lasted(max(0.0, ended - began)), "took")
+    pace = f", {told['rate_reached_per_s']}/s reached" if told["rate_reached_per_s"] else ""
+    yield Line(f"{told['calls']:,}{pace}", "calls")
+
+
+def _waits(_reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:
+    """Yield why everyone paused, how often and how long."""
+    rows = told["waits"]
+    for place, row in enumerate(rows if isinstance(rows, list) else []):
+        match row:
+            case {"reason": reason, "times": int(times), "seconds": int() | float() as seconds}:
+                text = f"{lasted(seconds)} in {counted(times, 'pause')}: {reason}"
+                yield Line(text, "" if place else "waited")
+            case _:
+                pass
+
+
+def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
+    """Yield each error class, the most frequent first, with its count, one example and a hint."""
+    for place, (name, times, ip, message) in enumerate(reader.troubles()):
+        yield Line(f"{name}: {counted(times, 'item')}", "" if place else "errors")
+        yield Line(f"example: {f'{ip}: ' if ip else ''}{_shortened(message or 'no text')}", deeper=DEEPER)
+        if name in HINTS:
+            yield Line(f"hint: {HINTS[name]}", deeper=DEEPER)
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_EXAMPLE else f"{line[:LONGEST_EXAMPLE]}..."
+
+
+def _doubtful_ip(reader: RunReader, conclusion: Conclusion) -> str | None:
+    """Return the address of the first write in doubt; None when there is none among the first rows."""
+    if not conclusion.counts.of(Status.UNKNOWN):
+        return None
+    rows = islice(reader.rows(), LOOKED_AT)
+    return next((row["ip"] for row in rows if row["status"] == Status.UNKNOWN and row["ip"]), None)
+
+
+def _places(conclusion: Conclusion) -> Iterator[Line]:
+    """Yield where reports and run are."""
+    run_dir = conclusion.prepared.run_dir
+    for report in conclusion.reports:
+        if report.path != STDOUT and report.path not in conclusion.unwritten:
+            yield Line(f"{report.path} ({report.format})", "report", whole=True)
+    yield Line(str(run_dir), "run", whole=True)
+    yield Line(command("report", run_dir, "-f", "text"), "rows", whole=True)
+
+
+def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
+    """Yield the commands to go on with, each on a line of its own below what it is for."""
+    stop = conclusion.stop
+    left = Left(
+        conclusion.counts,
+        stopped_by=stop.kind if stop else None,
+        refused=conclusion.safety is not None,
+        doubtful_ip=doubtful_ip,
+    )
+    for place, step in enumerate(next_steps(left, conclusion.prepared.run_dir)):
+        yield Line(step.command, "" if place else "next", whole=True)
+        yield Line(step.purpose, deeper=DEEPER)

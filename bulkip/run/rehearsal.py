@@ -6,26 +6,36 @@ from pathlib import Path
 
 from bulkip.errors import JobError
 from bulkip.model import Item, Problem
-from bulkip.run.planning import Planning, now_utc
+from bulkip.run.freeips import rehearsed_free_ips
+from bulkip.run.options import DEFAULT_RUN_DIR
+from bulkip.run.planning import Planning, doors_of, now_utc, piped_input
 from bulkip.settings import load_job
 from bulkip.simulator import Seed, Subnet
 
+Names = tuple[str, ...] | None
 SUBNETS = "192.0.2.{first}/28"
 """Where invented free addresses lie: the documentation range of RFC 5737, 16 of them per subnet."""
 
 
-def seeds_of(items: Iterable[Item]) -> Iterator[Seed | Subnet]:
-    """Yield the addresses and subnets that items speak of; a parameter says which server an address is on."""
+def seeds_of(items: Iterable[tuple[Item, Names]]) -> Iterator[Seed | Subnet]:
+    """Yield the addresses and subnets that items speak of.
+
+    A parameter says which server an address is on; beside each item stand the
+    PTR names that its run last knew of, None when it never read any.
+    """
     subnets: dict[str, Subnet] = {}
-    for ip, group in groupby(items, key=lambda item: item.ip):
+    for ip, group in groupby(items, key=lambda pair: pair[0].ip):
         together: dict[str, str] = {}
-        for item in group:
+        known: Names = None
+        for item, names in group:
             together = {**item.form, **together}
+            known = known if names is None else names
             if ip is None and (subnet := _subnet(item, len(subnets))):
                 subnets.setdefault(item.form["id"], subnet)
         if ip is not None:
             server = together.get("id")
-            yield Seed(ip, int(server) if server else None, together.get("location"))
+            ptr = None if known is None else "\n".join(known)
+            yield Seed(ip, int(server) if server else None, together.get("location"), ptr)
     yield from subnets.values()
 
 
@@ -34,14 +44,16 @@ def seeds_of_job(path: Path) -> Iterator[Seed | Subnet]:
     loaded = load_job(path)
     if loaded.problems:
         raise JobError(loaded.problems)
-    return seeds_of(_items(Planning(loaded, now_utc())))
+    with piped_input() as piped:
+        doors = doors_of(piped, DEFAULT_RUN_DIR, rehearsed_free_ips)
+        yield from seeds_of(_items(Planning(loaded, now_utc(), doors)))
 
 
-def _items(planning: Planning) -> Iterator[Item]:
+def _items(planning: Planning) -> Iterator[tuple[Item, Names]]:
     for one in planning.stream():
         if isinstance(one, Problem):
             raise JobError([one])
-        yield one
+        yield one, None
 
 
 def _subnet(item: Item, known: int) -> Subnet | None:

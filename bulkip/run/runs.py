@@ -1,14 +1,79 @@
 """Which runs there are, and which one a user means."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bulkip.errors import StoreError, UsageError
+from bulkip.model import Counts
 from bulkip.quantities import counted
-from bulkip.store import RunReader
+from bulkip.store import RunHeader, RunReader
 from bulkip.store.schema import store_path
 
 NEWEST = re.compile(r"last(?:~(\d{1,6}))?")
+STAMP = "%Y%m%dT%H%M%S"
+"""How an id begins: with the moment of planning, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run, or a plan that was never started: what it is, where its items stand, and its newest start."""
+
+    folder: Path
+    header: RunHeader
+    counts: Counts
+    last_start: Mapping[str, float | int | str | None]
+
+    @property
+    def at(self) -> float:
+        """When it started last, else when it was planned; in Unix seconds."""
+        return float(self.last_start.get("started_at") or self.header.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRun:
+    """A run whose store cannot be read, and why."""
+
+    folder: Path
+    reason: str
+
+    @property
+    def at(self) -> float:
+        """When it was planned, as far as its name says."""
+        try:
+            return (
+                datetime.strptime(self.folder.name.partition("-")[0], STAMP).replace(tzinfo=UTC).timestamp()
+            )
+        except ValueError:
+            return 0.0
+
+
+def kept_runs(run_dir: Path) -> list[KeptRun | DamagedRun]:
+    """Return every run that is kept, the newest first: the one that started last, as `last` counts."""
+    runs = [_kept(folder) for folder in _folders(run_dir) if _holds_store(folder)]
+    return sorted(runs, key=lambda run: (run.at, run.folder.name), reverse=True)
+
+
+def _kept(folder: Path) -> KeptRun | DamagedRun:
+    try:
+        with RunReader(folder) as reader:
+            kept = KeptRun(folder, reader.header(), reader.counts(), reader.last_start())
+        datetime.fromtimestamp(kept.at, UTC)
+    except StoreError as error:
+        return DamagedRun(folder, str(error))
+    except (ArithmeticError, OSError, TypeError, ValueError) as error:  # bytes that SQLite took for good
+        return DamagedRun(folder, f"{store_path(folder)}: run store: damaged: {error}")
+    return kept
+
+
+def _holds_store(folder: Path) -> bool:
+    """Say whether there is a store; where it cannot be seen, opening it will tell why."""
+    try:
+        return store_path(folder).exists()
+    except OSError:
+        return True
 
 
 def find_run(run_dir: Path, name: str) -> Path:
@@ -17,7 +82,7 @@ def find_run(run_dir: Path, name: str) -> Path:
     `last` is the newest run that executed, a rehearsal included; a plan that
     was never started is not a run.
     """
-    folders = sorted(folder for folder in _folders(run_dir) if store_path(folder).is_file())
+    folders = run_folders(run_dir)
     if match := NEWEST.fullmatch(name):
         return _newest(folders, int(match[1] or 0), run_dir)
     found = [folder for folder in folders if folder.name.startswith(name)]
@@ -27,6 +92,11 @@ def find_run(run_dir: Path, name: str) -> Path:
         names = ", ".join(folder.name for folder in found[:5])
         raise UsageError(f"`{name}` fits {len(found)} runs ({names}); write more of the id")
     raise UsageError(f"no run `{name}` in {run_dir}; {_way_out(folders)}")
+
+
+def run_folders(run_dir: Path) -> list[Path]:
+    """Return the folders of all runs, in the order in which they were planned."""
+    return sorted(folder for folder in _folders(run_dir) if store_path(folder).is_file())
 
 
 def _newest(folders: list[Path], back: int, run_dir: Path) -> Path:
@@ -56,7 +126,10 @@ def _started(folder: Path) -> dict[Path, float]:
 
 def _folders(run_dir: Path) -> list[Path]:
     runs = run_dir / "runs"
-    return [folder for folder in runs.iterdir() if folder.is_dir()] if runs.is_dir() else []
+    try:
+        return [folder for folder in runs.iterdir() if folder.is_dir()] if runs.is_dir() else []
+    except OSError as error:
+        raise StoreError(f"{runs}: cannot be read: {error.strerror}; check its permissions") from error
 
 
 def _way_out(folders: list[Path]) -> str:

@@ -20,6 +20,8 @@ from bulkip.run.planning import Prepared
 from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
 
+CONFIRMED = "confirmed"
+"""The fact that a run keeps once its writes were agreed to: whoever resumes it is not asked again."""
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -63,6 +65,8 @@ async def run_stage(
     try:
         async with open_engine(prepared, endpoint, start, rules.tell) as engine:
             start = engine.start
+            if stage is Stage.APPLYING:
+                await engine.writer.remember(CONFIRMED, value=True)
             await _work(stage, engine, prepared.job.limits.concurrency, rules)
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))

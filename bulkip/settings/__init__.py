@@ -1,6 +1,7 @@
 """What a job file asks for: read strictly, checked as a whole, every mistake at once."""
 
+from bulkip.settings.frozen import frozen_settings, thawed_job
 from bulkip.settings.job import Job, LoadedJob, load_job
 from bulkip.settings.narrowing import narrowed
 
-__all__ = ["Job", "LoadedJob", "load_job", "narrowed"]
+__all__ = ["Job", "LoadedJob", "frozen_settings", "load_job", "narrowed", "thawed_job"]

@@ -23,11 +23,9 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         "tap",
         "parquet",
         "prometheus",
-        "failed-csv",
-        "attempts",
     ),
 }
-REPORTS = ("jsonl", "csv", "json", "text")
+REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
 
 
 def not_yet(job: JobFile, tree: Tree) -> Iterator[Problem]:

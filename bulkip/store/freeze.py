@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -24,12 +24,15 @@ from bulkip.store.schema import (
 _Heads: TypeAlias = "Heading | tuple[str, ...]"
 """What stands above a target's cells: the heading of its list, or the names of its fields."""
 
+_ItemRow: TypeAlias = tuple[int, int, str, str, str, bool, bool, str | None, str, str, str | None]
+"""An item as the columns of its table."""
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 BATCH = 2_000
-INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,0)"
 KEEP_HEADING = "INSERT INTO heading VALUES (?,?,?)"
 KEEP_TARGET = "INSERT INTO target VALUES (?,?,?)"
 MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
-FORGET = "DELETE FROM target WHERE number NOT IN (SELECT chain FROM item UNION SELECT target FROM moved)"
 KNOWN_HEADINGS = 1_000  # a list of JSON objects may have one for each line
 SKIPPED = """
 INSERT INTO result (item, generation, status, empty, note, settled_at)
@@ -73,26 +76,29 @@ class _TargetKeeper:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._rows: list[tuple[int, int, str]] = []
         self._numbers: dict[_Heads, int] = {}
         self._count = 0
         self._chain = 0
         self._latest: tuple[_Heads | None, int] = (None, 0)
 
-    def keep(self, batch: Iterable[Item]) -> None:
-        """Keep the targets of these items; those that are an address and nothing else need no row."""
-        rows = []
-        for item in batch:
-            target = item.target
-            if target is None or item.chain == self._chain:
-                continue
-            self._chain = item.chain
-            if cells := target.cells or target.fields.values():
-                heads = target.heading or tuple(target.fields)
-                latest, number = self._latest
-                if heads != latest:
-                    number = self._number(heads)
-                rows.append((item.chain, number, _joined(cells)))
-        self._connection.executemany(KEEP_TARGET, rows)
+    def take(self, item: Item) -> None:
+        """Take note of an item's target; one that is an address and nothing else needs no row."""
+        target = item.target
+        if target is None or item.chain == self._chain:
+            return
+        self._chain = item.chain
+        if cells := target.cells or target.fields.values():
+            heads = target.heading or tuple(target.fields)
+            latest, number = self._latest
+            if heads != latest:
+                number = self._number(heads)
+            self._rows.append((item.chain, number, _joined(cells)))
+
+    def write(self) -> None:
+        """Write what was taken since the last time."""
+        self._connection.executemany(KEEP_TARGET, self._rows)
+        self._rows.clear()
 
     def _number(self, heads: _Heads) -> int:
         number = self._numbers.get(heads)
@@ -102,7 +108,7 @@ class _TargetKeeper:
             self._count = number = self._count + 1
             self._numbers[heads] = number
             delimiter, names = (heads.delimiter, heads.names) if isinstance(heads, Heading) else (None, heads)
-            self._connection.execute(KEEP_HEADING, (number, delimiter, json.dumps(names, ensure_ascii=False)))
+            self._connection.execute(KEEP_HEADING, (number, delimiter, _JSON.encode(names)))
         self._latest = (heads, number)
         return number
 
@@ -167,29 +173,31 @@ def _fill_tables(
     for statement in TABLES.split(";"):
         connection.execute(statement)
     tally = _Tally()
-    items = _items_only(stream, tally)
     keeper = _TargetKeeper(connection)
-    while batch := list(islice(items, BATCH)):
-        keeper.keep(batch)
-        _insert(connection, batch, writing, tally)
+    rows = _rows(stream, writing, keeper, tally)
+    while batch := list(islice(rows, BATCH)):
+        keeper.write()
+        _insert(connection, batch, tally)
     for problem in _double_writes(connection):
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
-    if tally.repeated:
-        connection.execute(FORGET)
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()
     return Frozen(items=count, writes=writes, repeated=tally.repeated)
 
 
-def _items_only(stream: Iterable[Item | Problem], tally: _Tally) -> Iterator[Item]:
+def _rows(
+    stream: Iterable[Item | Problem], writing: Writing, keeper: _TargetKeeper, tally: _Tally
+) -> Iterator[_ItemRow]:
+    """Yield the items as rows; rows are kept until they are written, items would hold their targets too."""
     for one in stream:
         if isinstance(one, Problem):
             tally.note(one)
         else:
-            yield one
+            keeper.take(one)
+            yield _row(one, writing)
 
 
 def _joined(cells: Collection[str]) -> str:
@@ -200,50 +208,50 @@ def _joined(cells: Collection[str]) -> str:
     return CELL_END.join([cell.replace(CELL_END, "") for cell in cells])
 
 
-def _row(item: Item, writing: Writing) -> tuple[object, ...]:
-    form = json.dumps(item.form, ensure_ascii=False, separators=(",", ":"))
+def _row(item: Item, writing: Writing) -> _ItemRow:
     what = (item.key, item.step, item.action, item.action in writing.actions, item.action in writing.shown)
-    return (item.number, item.chain, *what, item.ip, form, item.source, item.skip)
+    return (item.number, item.chain, *what, item.ip, _JSON.encode(item.form), item.source, item.skip)
 
 
-def _insert(connection: sqlite3.Connection, batch: list[Item], writing: Writing, tally: _Tally) -> None:
+def _insert(connection: sqlite3.Connection, batch: list[_ItemRow], tally: _Tally) -> None:
     before = connection.total_changes
-    connection.executemany(INSERT, [_row(item, writing) for item in batch])
+    connection.executemany(INSERT, batch)
     if connection.total_changes - before == len(batch):
         return
-    for item in batch:  # some address was there already: find out which, and whether it matters
+    for row in batch:  # some address was there already: find out which, and whether it matters
+        number, _, _, step, _, _, _, ip, *_ = row
         held = connection.execute(
-            "SELECT number, chain, key, skip, source, form FROM item WHERE ip=? AND step=?",
-            (item.ip, item.step),
+            "SELECT number, chain, key, skip, source, form FROM item WHERE ip=? AND step=?", (ip, step)
         ).fetchone()
-        if held and held[0] != item.number:
-            _meet_again(connection, item, held, writing, tally)
+        if held and held[0] != number:
+            _meet_again(connection, row, held, tally)
 
 
 def _meet_again(
     connection: sqlite3.Connection,
-    item: Item,
+    row: _ItemRow,
     held: tuple[int, int, str, str | None, str, str],
-    writing: Writing,
     tally: _Tally,
 ) -> None:
     """Decide what a second row for the same address and step means."""
-    number, chain, key, skip, source, form = held
-    if key == item.key or item.skip:
+    number, chain, key, held_skip, held_source, held_form = held
+    _, own_chain, own_key, _, _, _, _, ip, form, source, skip = row
+    if key == own_key or skip:
         tally.repeated += 1
-    elif skip:  # the first row was left out by `when`; this one takes its place among the address's items
+    elif held_skip:  # the first row was left out by `when`; this one takes its place among the items
         connection.execute("DELETE FROM item WHERE number=?", (number,))
-        connection.execute(INSERT, _row(replace(item, number=number, chain=chain), writing))
-        connection.execute(MOVE, (number, item.chain))
+        connection.execute(INSERT, (number, chain, *row[2:]))
+        connection.execute(MOVE, (number, own_chain))
         tally.repeated += 1
     else:
-        tally.note(Problem(_place(item.source), _difference(item, source, json.loads(form))))
+        difference = _difference(json.loads(form), held_source, json.loads(held_form))
+        tally.note(Problem(_place(source), f"{ip} {difference}"))
 
 
-def _difference(item: Item, source: str, first: dict[str, str]) -> str:
-    names = [name for name in {**first, **item.form} if first.get(name) != item.form.get(name)]
-    pairs = ", ".join(f"{name} `{item.form.get(name)}` here, `{first.get(name)}` there" for name in names)
-    return f"{item.ip} has another value at {source} ({pairs}); keep one of the two rows"
+def _difference(form: dict[str, str], source: str, first: dict[str, str]) -> str:
+    names = [name for name in {**first, **form} if first.get(name) != form.get(name)]
+    pairs = ", ".join(f"{name} `{form.get(name)}` here, `{first.get(name)}` there" for name in names)
+    return f"has another value at {source} ({pairs}); keep one of the two rows"
 
 
 def _double_writes(connection: sqlite3.Connection) -> Iterator[Problem]:

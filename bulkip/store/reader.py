@@ -2,14 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from bulkip.model import Before, Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
+from bulkip.store.choice import Choice
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
 STATUS = f"""
@@ -20,10 +21,9 @@ CASE
   ELSE '{Status.NOT_RUN}'
 END
 """
-LATEST = "(SELECT MAX(generation) FROM result AS newer WHERE newer.item = item.number)"
-ITEMS = f"""
+ITEMS = """
 FROM item
-LEFT JOIN result ON result.item = item.number AND result.generation = {LATEST}
+LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
 LEFT JOIN reading ON reading.item = item.number
 """
 ROW_COLUMNS = f"""
@@ -37,7 +37,7 @@ SELECT item.number, item.key, item.action, item.ip, item.form, item.source, item
 """
 PLANNED_COLUMNS = """
 SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.form, item.source, item.skip,
-  reading.names, reading.read_at, result.status,
+  item.generation, reading.names, reading.read_at, result.status,
   (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
   EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt)
 """
@@ -61,6 +61,7 @@ class PlannedItem:
     """An item with what the store knows of it when a start takes it up."""
 
     item: Item
+    generation: int
     before: Before | None
     status: Status | None
     attempts: int
@@ -169,6 +170,12 @@ class RunReader:
         """Count the items that have no result yet."""
         return self._count("WHERE result.status IS NULL")
 
+    def chosen(self, choice: Choice) -> int:
+        """Count the items that a choice means."""
+        where, values = choice.where()
+        with storage_errors(self.path):
+            return int(self._db.execute(f"SELECT COUNT(*) {ITEMS} {where}", values).fetchone()[0])
+
     def writes_left(self) -> int:
         """Count the writes that have no result yet."""
         return self._count("WHERE item.writes AND result.status IS NULL")
@@ -192,10 +199,12 @@ class RunReader:
         """Yield every item with its outcome, in plan order."""
         yield from self._pages(f"{ROW_COLUMNS} {ITEMS} ORDER BY item.number", ())
 
-    def items(self) -> Iterator[Item]:
-        """Yield the items of the plan, in order."""
-        for planned in self._planned("", ()):
-            yield planned.item
+    def items_known(self) -> Iterator[tuple[Item, tuple[str, ...] | None]]:
+        """Yield the items of the plan, in order, with the PTR names last known to be there."""
+        columns = f"{PLANNED_COLUMNS}, COALESCE(result.names, reading.names)"
+        for row in self._pages(f"{columns} {ITEMS} ORDER BY item.number", ()):
+            *planned, names = row
+            yield _planned_item(planned).item, None if names is None else tuple(json.loads(names))
 
     def to_read(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose value before is not known yet, in plan order."""
@@ -220,7 +229,7 @@ class RunReader:
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
             yield _planned_item(row)
 
-    def _pages(self, sql: str, values: tuple[int, ...]) -> Iterator[sqlite3.Row]:
+    def _pages(self, sql: str, values: tuple[int | str, ...]) -> Iterator[sqlite3.Row]:
         """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""
         with storage_errors(self.path):
             cursor = self._db.execute(sql, values)
@@ -231,10 +240,12 @@ class RunReader:
                 page = cursor.fetchmany(PAGE)
 
 
-def _planned_item(row: sqlite3.Row) -> PlannedItem:
-    number, chain, key, step, action, ip, form, source, skip, names, read_at, status, attempts, doubt = row
+def _planned_item(row: Sequence[Any]) -> PlannedItem:
+    number, chain, key, step, action, ip, form, source, skip, generation, *known = row
+    names, read_at, status, attempts, doubt = known
     return PlannedItem(
         item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
+        generation=generation,
         before=None if names is None else Before(tuple(json.loads(names)), read_at),
         status=None if status is None else Status(status),
         attempts=attempts,

@@ -17,6 +17,9 @@ FILE_NAME = "run.db"
 CELL_END = "\x1f"
 """What separates the cells of a target in the store; no input may hold it."""
 
+# An item's result is the one of its own generation; a retry, and a resume of
+# what is unknown, begin another one and leave the old result where it is.
+#
 # A target bears the number of the chain that it gave, and has a row only when
 # it has more than an address. `moved` names the target of an item that took
 # the place of one from another row.
@@ -25,7 +28,7 @@ CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
   number INTEGER PRIMARY KEY, chain INTEGER NOT NULL, key TEXT NOT NULL, step TEXT NOT NULL,
   action TEXT NOT NULL, writes INTEGER NOT NULL, shown INTEGER NOT NULL, ip TEXT,
-  form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT
+  form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT, generation INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX item_once ON item (ip, step);
 CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
@@ -74,7 +77,7 @@ class RunHeader:
 
     @classmethod
     def of(cls, rows: dict[str, str]) -> "RunHeader":
-        """Build the header from the rows of the table `run`; raises sqlite3.DatabaseError when some are damaged."""
+        """Build the header from the rows of the table `run`; raises sqlite3.DatabaseError when damaged."""
         try:
             return cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
         except (KeyError, TypeError, ValueError) as error:
@@ -105,5 +108,6 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: run store version {version} is newer than this bulkip; upgrade bulkip")
     if version < VERSION:
         raise StoreError(
-            f"{path}: run store version {version} is of an older bulkip, and only that one reads it; run the job again"
+            f"{path}: run store version {version} is of an older bulkip, "
+            "which alone can read it; run the job again"
         )

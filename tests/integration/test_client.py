@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from bulkip.actions import ACTIONS
 from bulkip.brake import Brake
 from bulkip.classify import classify
 from bulkip.client import Client, Judge
-from bulkip.events import Waiting
+from bulkip.events import Event, Waiting
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
 from bulkip.model import ApiRequest, ErrorClass, Purpose, Rate, Reply, Verdict, VerdictKind
@@ -90,12 +91,18 @@ def verdict_of(request: ApiRequest, reply: Reply, now: float) -> Verdict:
     return classify(request, ACTIONS[request.action], reply, redactor=REDACTOR, now=now)
 
 
+def hear(told: list[Waiting], event: Event) -> None:
+    """Keep what is told about waiting."""
+    if isinstance(event, Waiting):
+        told.append(event)
+
+
 @asynccontextmanager
 async def connected(folder: Path, api: Simulator, *, places: int = 4) -> AsyncIterator[Line]:
     """Connect a client: 1000 calls a second, back-off from 10 s, Retry-After up to 100 s."""
     prepared = await plan(folder, JOB)
     pacer, told = Pacer([Rate(1000, 1)], 0.03), list[Waiting]()
-    brake, gate = Brake(lambda _stop: None), Gate(pacer, places, told.append)
+    brake, gate = Brake(lambda _stop: None), Gate(pacer, places, partial(hear, told))
     policy = RetryPolicy(base_s=10, max_s=1000)
     judge = Judge(verdict_of, Limits(max_retry_after_s=100), policy, Ceiling(), lambda: 1_700_000_000.0)
     async with (

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bulkip.errors import JobError
+from bulkip.run.freeips import nobody_to_ask
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import AskFreeIps, Prepared, now_utc, prepare
 from bulkip.settings import load_job
@@ -15,14 +16,14 @@ from bulkip.store import RunReader
 FREE = "  - {free_ips: {id: 15, location: nl}}\n"
 
 
-def prepared(folder: Path, targets: str, ask: AskFreeIps | None) -> Prepared:
+def prepared(folder: Path, targets: str, ask: AskFreeIps) -> Prepared:
     """Freeze the plan of a job with these targets."""
     path = folder / "job.yaml"
     path.write_text(f"version: 1\nactions: [{{action: get_ip}}]\ntargets:\n{targets}")
     return prepare(load_job(path), RunOptions(run_dir=folder / "runs"), now_utc(), ask)
 
 
-def told(folder: Path, targets: str, ask: AskFreeIps | None) -> list[str]:
+def told(folder: Path, targets: str, ask: AskFreeIps) -> list[str]:
     """Return the problems that keep a job from being planned, without the folder's name."""
     with pytest.raises(JobError) as raised:
         prepared(folder, targets, ask)
@@ -45,7 +46,7 @@ def test_free_addresses_are_frozen_into_the_plan(tmp_path: Path) -> None:
     plan = prepared(tmp_path, FREE, lambda _source: ("203.0.113.9", "203.0.113.4"))
 
     with RunReader(plan.run_dir) as reader:
-        assert [item.ip for item in reader.items()] == ["203.0.113.9", "203.0.113.4"]
+        assert [item.ip for item, _names in reader.items_known()] == ["203.0.113.9", "203.0.113.4"]
 
 
 def test_refused_subnet_is_one_problem_at_its_place(tmp_path: Path) -> None:
@@ -62,6 +63,6 @@ def test_api_is_not_asked_for_a_job_that_is_wrong(tmp_path: Path) -> None:
 
 def test_plan_never_leaves_its_targets_open(tmp_path: Path) -> None:
     """Where nobody can be asked, a plan that is to be carried out is refused."""
-    (problem,) = told(tmp_path, FREE, None)
+    (problem,) = told(tmp_path, FREE, nobody_to_ask)
 
     assert "nobody can be asked for free addresses (location NL, id 15)" in problem

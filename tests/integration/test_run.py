@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from anyio import current_time
 
-from bulkip.events import Event, ItemSettled, StageEnded, StageStarted, Stopping, ValueRead, Waiting
+from bulkip.events import (
+    CallSent,
+    Event,
+    ItemParked,
+    ItemSettled,
+    StageEnded,
+    StageStarted,
+    Stopping,
+    ValueRead,
+    Waiting,
+)
 from bulkip.model import JsonValue, Status
 from bulkip.purse import Purse
 from bulkip.run.engine import Endpoint
@@ -360,7 +370,8 @@ async def test_events_come_once_per_item_and_after_the_store(tmp_path: Path) -> 
     run = await carried(tmp_path, WRITES, fault)
 
     kinds = Counter(type(event) for event in run.events)
-    assert kinds == {StageStarted: 2, ValueRead: 16, ItemSettled: 16, StageEnded: 2, Waiting: 1}
+    once = {StageStarted: 2, StageEnded: 2, Waiting: 1, ItemParked: 1}
+    assert kinds == {**once, ValueRead: 16, ItemSettled: 16, CallSent: 33}
     assert [event for event in run.events if isinstance(event, Stopping)] == []
 
 

@@ -22,7 +22,7 @@ ENOUGH = Stop(StopKind.HALT, "enough", ErrorClass.CANCELLED)
 def turn(number: int) -> Turn:
     """Return the turn of an item that has not begun."""
     item = Item(number, number, str(number), "1", "get_ip", f"10.0.0.{number}", {}, "job.yaml:1")
-    return Turn((PlannedItem(item, None, None, 0, in_doubt=False),), Course(Purpose.CALL))
+    return Turn((PlannedItem(item, 0, None, None, 0, in_doubt=False),), Course(Purpose.CALL))
 
 
 def number_of(one: Turn) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.safety import PlannedChanges
-from bulkip.store import RunReader, RunWriter, open_writer
+from bulkip.store import Choice, RunReader, RunWriter, open_writer, reopen
 from tests.storedruns import SENT_AT, attempt, frozen, item, nothing, outcome, settle
 
 Work = Callable[[RunWriter], Awaitable[None]]
@@ -128,15 +128,41 @@ def test_books_balance(ends: list[Status | None]) -> None:
     assert (counts.total, left) == (len(ends), ends.count(None))
 
 
-def test_newest_generation_counts(tmp_path: Path) -> None:
-    """A retry adds a generation: its result is the item's, and the older one stays in the store."""
+def test_reopened_item_waits_for_the_result_of_its_new_generation(tmp_path: Path) -> None:
+    """A retry begins a generation: the old result stays in the store, and counts no longer."""
 
-    async def work(writer: RunWriter) -> None:
+    async def fail(writer: RunWriter) -> None:
         await settle(writer, item(1), FAILED)
+
+    async def succeed(writer: RunWriter) -> None:
         await settle(writer, item(1), Result(Status.CHANGED), generation=1)
 
-    with stored(tmp_path, [item(1)], work) as reader:
+    with stored(tmp_path, [item(1)], fail):
+        pass
+    assert reopen(tmp_path, Choice((Status.FAILED,))) == 1
+    with RunReader(tmp_path) as reader:
+        assert [row["status"] for row in reader.rows()] == ["not_run"]
+
+    wrote(tmp_path, succeed)
+
+    with RunReader(tmp_path) as reader:
         assert ([row["status"] for row in reader.rows()], reader.class_counts()) == (["changed"], {})
+
+
+def test_retry_takes_up_what_was_skipped_with_it(tmp_path: Path) -> None:
+    """What an earlier failure of the address ruled out is opened with it; other results stay."""
+    plan = two_steps(chains=2, steps=2)
+
+    async def work(writer: RunWriter) -> None:
+        await settle(writer, plan[0], FAILED)
+        await settle(writer, plan[1], Result(Status.SKIPPED))
+        await settle(writer, plan[2], Result(Status.OK))
+        await settle(writer, plan[3], Result(Status.OK))
+
+    with stored(tmp_path, plan, work):
+        pass
+
+    assert reopen(tmp_path, Choice((Status.FAILED,))) == 2
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 7, 100])

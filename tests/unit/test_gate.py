@@ -2,16 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from anyio import create_task_group, current_time, move_on_after, sleep
 
-from bulkip.events import Waiting
+from bulkip.events import Event, Waiting
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
 from bulkip.model import Rate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
+
+
+def hear(heard: list[Waiting], event: Event) -> None:
+    """Keep what is told about waiting."""
+    if isinstance(event, Waiting):
+        heard.append(event)
 
 
 @asynccontextmanager
@@ -21,7 +28,7 @@ async def opened(places: int = 4, told: list[Waiting] | None = None) -> AsyncIte
     heard = [] if told is None else told
     async with create_task_group() as pacing:
         pacing.start_soon(pacer.run)
-        yield Gate(pacer, places, heard.append)
+        yield Gate(pacer, places, partial(hear, heard))
         pacing.cancel_scope.cancel()
 
 

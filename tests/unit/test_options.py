@@ -13,6 +13,9 @@ ELSEWHERE = {
     "simulate": "its options describe a server, and BULKIP_LIMIT is about addresses",
     "targets": "its switches say what this one call prints",
     "report": "its --format may name a path, which that of a run may not",
+    "runs": "its formats are not those of a run's report",
+    "show": "the same",
+    "explain": "the same",
 }
 """Commands whose options have no twins, and why."""
 

@@ -1,5 +1,8 @@
 """Which run a user means."""
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 from anyio import run
 
 from bulkip.errors import StoreError, UsageError
-from bulkip.run.runs import find_run
+from bulkip.run.runs import DamagedRun, find_run, kept_runs
 from bulkip.store import open_writer
 from tests.storedruns import HEADER, frozen, item
 
@@ -106,3 +109,60 @@ def test_damaged_newer_run_is_told(run_dir: Path) -> None:
 
     with pytest.raises(StoreError, match=SECOND):
         find_run(run_dir, "last")
+
+
+def test_runs_are_listed_newest_first(run_dir: Path) -> None:
+    """The run that started last leads, as `last` counts; a plan stands where it was planned."""
+    listed = [(run.folder.name, type(run).__name__) for run in kept_runs(run_dir)]
+
+    assert listed == [(PLAN, "KeptRun"), (SECOND, "KeptRun"), (FIRST, "KeptRun")]
+
+
+def cut(store: Path) -> None:
+    """Overwrite a store with what is no database."""
+    store.write_bytes(b"damaged " * 999)
+
+
+def without_header(store: Path) -> None:
+    """Take the header out of a store that SQLite still reads."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as damaged:
+        damaged.execute("DELETE FROM run WHERE name='job_name'")
+
+
+def strange_status(store: Path) -> None:
+    """Give an item a status that does not exist."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as damaged:
+        damaged.execute(
+            "INSERT INTO result (item, generation, status, empty, settled_at) VALUES (1,0,'x',0,0)"
+        )
+
+
+def endless_time(store: Path) -> None:
+    """Let a run start at a moment that no calendar has."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as damaged:
+        damaged.execute("UPDATE start SET started_at = 1e300")
+
+
+def older(store: Path) -> None:
+    """Mark a store as written by an earlier version."""
+    with closing(sqlite3.connect(store)) as old:
+        old.execute("PRAGMA user_version=1")
+
+
+@pytest.mark.parametrize("damage", [cut, without_header, strange_status, endless_time, older])
+def test_damaged_run_is_listed_with_its_reason(run_dir: Path, damage: Callable[[Path], None]) -> None:
+    """A store that cannot be read, for whatever reason, hides neither itself nor the others."""
+    damage(run_dir / "runs" / FIRST / "run.db")
+
+    listed = kept_runs(run_dir)
+
+    (damaged,) = [run for run in listed if isinstance(run, DamagedRun)]
+    assert (len(listed), damaged.folder.name) == (3, FIRST)
+    assert str(run_dir / "runs" / FIRST / "run.db") in damaged.reason
+
+
+def test_name_tells_when_a_damaged_run_was_planned(run_dir: Path) -> None:
+    """A damaged run keeps its place among the others, as far as its name tells."""
+    run = DamagedRun(run_dir / "runs" / FIRST, "damaged")
+
+    assert (run.at, DamagedRun(run_dir / "copy", "damaged").at) == (1_788_232_500.0, 0.0)

@@ -1,0 +1,33 @@
+"""`bulkip resume`: finish a run."""
+
+from typing import Any
+
+import click
+
+from bulkip.cli import suggestions
+from bulkip.cli.options import EXISTING, option
+from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.run.again import find_resumable
+from bulkip.run.again import resume as finish
+
+EPILOG = """\b
+Examples:
+  bulkip resume
+  bulkip resume last --rate 2/s
+  bulkip resume 20260901T0315 --report csv=ptr.csv
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("run", default="last", shell_complete=suggestions.runs)
+@option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
+@execution_options
+def resume(run: str, **given: Any) -> int:
+    """Finish a run: everything that is not terminal; RUN is an id, a prefix, or `last`, the newest resumable.
+
+    Writes whose outcome is in doubt are read back first. What was recorded as
+    done is not sent again. The job file is not needed; when it was changed since,
+    the run is not resumed.
+    """
+    folder = find_resumable(given["run_dir"], run)
+    return shown(given, lambda desk: finish(folder, run_options(given), desk))

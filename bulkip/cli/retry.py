@@ -1,0 +1,47 @@
+"""`bulkip retry`: run once more what failed."""
+
+from typing import Any
+
+import click
+
+from bulkip.cli import suggestions
+from bulkip.cli.options import EXISTING, Quantity, did_you_mean, option
+from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.model import ErrorClass
+from bulkip.run.again import retry as run_again
+from bulkip.run.runs import find_run
+
+EPILOG = """\b
+Examples:
+  bulkip retry
+  bulkip retry last --only throttled,server,timeout --rate 2/s
+  bulkip retry 20260901T0315 --yes
+"""
+
+
+def error_classes(text: str) -> tuple[ErrorClass, ...]:
+    """Read error classes that commas divide; raises ValueError."""
+    names = [name.strip() for name in text.split(",")]
+    known = [one.value for one in ErrorClass]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"`{name}` is no error class; {did_you_mean(name, known)}")
+    return tuple(ErrorClass(name) for name in names)
+
+
+CLASSES = Quantity("CLASS,...", error_classes)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("run", default="last", shell_complete=suggestions.runs)
+@option("--only", type=CLASSES, help="Only items of these error classes, such as timeout,server.")
+@option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
+@execution_options
+def retry(run: str, **given: Any) -> int:
+    """Run what failed once more: failed, conflict and unknown items, with what was skipped because of them.
+
+    The values before are read again. Old results stay in the run store.
+    """
+    folder = find_run(given["run_dir"], run)
+    classes = given["only"] or ()
+    return shown(given, lambda desk: run_again(folder, classes, run_options(given), desk))

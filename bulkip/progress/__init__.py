@@ -1,0 +1,8 @@
+"""What a user sees while a run goes on: drawn lines on a terminal, a line now and then elsewhere."""
+
+from bulkip.progress.live import Live
+from bulkip.progress.plain import Plain
+from bulkip.progress.tracker import Clocks, Tracker
+from bulkip.progress.view import ProgressView, Silent, line_width, progress_view
+
+__all__ = ["Clocks", "Live", "Plain", "ProgressView", "Silent", "Tracker", "line_width", "progress_view"]

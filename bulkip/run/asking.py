@@ -1,0 +1,91 @@
+"""What only the API knows while a plan is made: which addresses are free."""
+
+import anyio
+from anyio import create_task_group, sleep
+
+from bulkip.access import Access
+from bulkip.brake import Brake
+from bulkip.client import Client
+from bulkip.errors import AccessError, Halt
+from bulkip.gate import Gate
+from bulkip.limiter import Pacer
+from bulkip.model import ApiRequest, ErrorClass, Purpose, Result, Status
+from bulkip.retry import Again, Course, Settled, decide
+from bulkip.run.engine import Endpoint, judge_of, transport_to
+from bulkip.settings import Job
+from bulkip.sources import FreeIpsSource, SourceError
+from bulkip.stops import Stop, StopKind
+from bulkip.store import Attempt, Outcome
+
+REFUSALS = frozenset(
+    {ErrorClass.INVALID, ErrorClass.NOT_FOUND, ErrorClass.PERMISSION, ErrorClass.UNKNOWN_ANSWER}
+)
+"""These speak of what was asked; anything else speaks of the server or the way to it."""
+
+
+class NoBooks:
+    """Writes nothing down: while a plan is made there is no run yet, and nothing is written to the API."""
+
+    async def begin_attempt(self, attempt: Attempt, now: float) -> None:
+        """Forget a write; a plan makes none."""
+
+    async def withdraw_attempt(self, attempt: Attempt) -> None:
+        """Forget that it was not sent."""
+
+    async def finish_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Forget how it ended."""
+
+    async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Forget a read."""
+
+
+def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, ...]:
+    """Return the addresses that are free now, asked through the same gate as every call.
+
+    Raises SourceError when the API refuses the question, AccessError when it
+    refuses the account, Halt when it cannot be had.
+    """
+    result = anyio.run(_asked, job, endpoint, ApiRequest("list_free_ip", source.form))
+    if result.error_class in REFUSALS:
+        raise SourceError(f"the API gave no free addresses: {result.message}; check `id` and `location`")
+    if result.status is not Status.OK or not isinstance(result.value, dict):
+        raise Halt(
+            f"{endpoint.url}: free addresses could not be asked for: {result.message}; try again later"
+        )
+    found = result.value.get("ips")
+    entries = found if isinstance(found, list) else []
+    return tuple(str(entry["ip"]) for entry in entries if isinstance(entry, dict))
+
+
+async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
+    brake = Brake(lambda _stop: None)
+    async with transport_to(endpoint, job) as wire, create_task_group() as pacing:
+        pacer = Pacer(job.limits.rate, job.limits.headroom)
+        pacing.start_soon(pacer.run)
+        gate = Gate(pacer, 1, lambda _waiting: None, adaptive=job.limits.adaptive)
+        client = Client(wire, gate, NoBooks(), brake, judge_of(endpoint, job))
+        result = await _settled(Access(client, endpoint.purse, brake, 0, 1), client, request)
+        pacing.cancel_scope.cancel()
+    if result is None:
+        raise _stopped(brake.stop)
+    return result
+
+
+async def _settled(access: Access, client: Client, request: ApiRequest) -> Result | None:
+    """Ask until there is an answer to keep; None when the account or the server is refused as a whole."""
+    course = Course(Purpose.CALL)
+    while True:
+        attempt = Attempt(0, course.number + 1, 0, Purpose.LOOKUP)
+        verdict = await access.call(request, attempt, again=course.refused > 0)
+        if verdict is None:
+            return None
+        match decide(client.judge.retry, 0, course, verdict, client.judge.rng):
+            case Again(course=course, delay_s=delay_s):
+                await sleep(delay_s)
+            case Settled(result):
+                return result
+
+
+def _stopped(stop: Stop | None) -> AccessError | Halt:
+    reason = stop.reason if stop else "stopped"
+    return AccessError(reason) if stop and stop.kind is StopKind.ACCESS else Halt(reason)

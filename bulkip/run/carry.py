@@ -1,0 +1,171 @@
+"""A run from its frozen plan to the exit code: read, ask, apply, report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+import anyio
+
+from bulkip.errors import SafetyStop, StoreError
+from bulkip.events import Event
+from bulkip.model import Counts, ErrorClass, Status
+from bulkip.policy import ReportSpec
+from bulkip.run.ending import Conclusion, LastWord, Waits, close_books, code_of, count, write_reports
+from bulkip.run.endpoints import OpenEndpoint
+from bulkip.run.engine import Endpoint
+from bulkip.run.options import RunOptions
+from bulkip.run.planning import Prepared
+from bulkip.run.stages import (
+    Interrupted,
+    Stage,
+    StageEnd,
+    StageRules,
+    interrupt_between_stages,
+    log_out,
+    run_stage,
+    signalled,
+)
+from bulkip.safety import PlannedChanges, objections
+from bulkip.stops import Stop, StopKind
+from bulkip.store import Change, RunReader
+
+SHOWN_CHANGES = 5
+
+
+class Desk(Protocol):
+    """Whoever the run talks to."""
+
+    def notice(self, event: Event) -> None:
+        """Take note of what happens; must return at once."""
+        ...
+
+    def planned(self, prepared: Prepared) -> None:
+        """Show what was planned, before anything is sent."""
+        ...
+
+    def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
+        """Show what the plan would change, once the present values are known; `ahead` are the first."""
+        ...
+
+    def agree(self, writes: int, url: str) -> None:
+        """Raise SafetyStop unless the user wants these writes; called once, before the first of them."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show a warning."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a run needs from its beginning to its end; a `confirmed` one is not asked again."""
+
+    options: RunOptions
+    desk: Desk
+    reports: tuple[ReportSpec, ...]
+    confirmed: bool = False
+    waits: Waits = field(default_factory=lambda: Waits({}))
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on to all who watch."""
+        self.waits.notice(event)
+        self.desk.notice(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a run came: what stopped it, what a safety limit said, and whether a bug ended it."""
+
+    end: StageEnd
+    safety: str | None = None
+    internal: bool = False
+
+
+def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conclusion:
+    """Carry a frozen plan out as far as it goes, close its books and write its reports.
+
+    A bug is raised after that.
+    """
+    way.desk.planned(prepared)
+    try:
+        with open_endpoint(prepared) as endpoint:
+            reached = _stages(prepared, endpoint, way)
+            if endpoint.purse.made:
+                anyio.run(log_out, prepared, endpoint, reached.end.start, way.tell)
+    except Exception:  # a bug: the report is still written (design.md §2, exit code 1)
+        _conclude(prepared, Reached(StageEnd(None, None), internal=True), way)
+        raise
+    return _conclude(prepared, reached, way)
+
+
+def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
+    """Read, ask and apply, as far as it goes."""
+    end = StageEnd(None, None)
+    with RunReader(prepared.run_dir) as reader:
+        reads = reader.reads_left()
+    left = _left(prepared)
+    if reads:
+        end = _run(Stage.READING, prepared, endpoint, end, way)
+        left = _left(prepared)
+    if end.stop is not None or not left:
+        return Reached(end)
+    try:
+        if not way.confirmed:
+            _ask(prepared, endpoint, way.desk)
+    except SafetyStop as stop:
+        return Reached(end, safety=str(stop))
+    except Interrupted as interrupted:
+        return Reached(replace(end, stop=signalled(interrupted.number)))
+    return Reached(_run(Stage.APPLYING, prepared, endpoint, end, way))
+
+
+def _left(prepared: Prepared) -> int:
+    with RunReader(prepared.run_dir) as reader:
+        return reader.items_left()
+
+
+def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
+    rules = StageRules(grace_s=way.options.grace_s, signals=True, tell=way.tell)
+    work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
+    try:
+        return anyio.run(work, backend_options={"use_uvloop": True})
+    finally:
+        interrupt_between_stages()
+
+
+def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
+    """Raise SafetyStop unless limits and user agree to the writes that are left."""
+    with RunReader(prepared.run_dir) as reader:
+        writes, changes, counts = reader.writes_left(), reader.planned_changes(), reader.counts()
+        ahead = reader.changes_ahead(SHOWN_CHANGES)
+    if changes.total or counts.of(Status.UNCHANGED):
+        desk.read(changes, counts, ahead)
+    against = objections(changes, prepared.job.safety)
+    if against:
+        raise SafetyStop("\n".join(against))
+    if writes:
+        desk.agree(writes, endpoint.url)
+
+
+def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
+    """Close the books and write the reports; what fails here is told, and halts what had not stopped."""
+    problems: dict[str, str] = {}
+    counts, stop, safety = Counts(), reached.end.stop, reached.safety
+    try:
+        counts = count(prepared.run_dir)
+        anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits)
+    except StoreError as error:
+        problems[str(prepared.run_dir)] = str(error)
+    problems |= write_reports(prepared.run_dir, way.reports)
+    if problems and stop is None:
+        stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
+    code = code_of(counts, stop, safety=safety is not None, internal=reached.internal)
+    return Conclusion(prepared, counts, code, stop, safety, way.reports, problems)
+
+
+def _last_word(reached: Reached, counts: Counts) -> LastWord:
+    end, safety = reached.end, reached.safety
+    code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal)
+    why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
+    return LastWord(end.start, code, (safety, None) if safety else why)

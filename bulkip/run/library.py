@@ -1,0 +1,170 @@
+"""The library's front door: the same run as on the command line, inside somebody's own event loop."""
+
+import math
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from bulkip.errors import AccessError, Halt, JobError, SafetyStop
+from bulkip.events import Event, ItemSettled
+from bulkip.model import Counts, Item, Result
+from bulkip.run.ending import LastWord, Waits, close_books, code_of
+from bulkip.run.endpoints import reach_of
+from bulkip.run.engine import Endpoint
+from bulkip.run.options import RunOptions
+from bulkip.run.planning import Prepared, now_utc, prepare
+from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, run_stage
+from bulkip.safety import PlannedChanges, objections
+from bulkip.selection import Filters
+from bulkip.settings import LoadedJob, narrowed
+from bulkip.settings import load_job as read_job
+from bulkip.stops import Stop, StopKind
+from bulkip.store import RunReader
+
+
+def load_job(path: str | Path, *, variables: Mapping[str, str] | None = None) -> LoadedJob:
+    """Return the job of a file; raises JobError with every problem that the file itself has.
+
+    `variables` stand above the job's own `vars`. Targets are read when the job
+    is planned; their problems are told then.
+    """
+    loaded = narrowed(read_job(path), Filters(variables=dict(variables or {})))
+    if loaded.problems:
+        raise JobError(loaded.problems)
+    return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A frozen plan whose present values are read; `changes` is what it would do to them."""
+
+    prepared: Prepared
+    endpoint: Endpoint
+    changes: PlannedChanges
+    writes: int
+    start: int | None
+
+    @property
+    def run_id(self) -> str:
+        """The id under which `bulkip report` and `bulkip resume` know the run."""
+        return self.prepared.header.id
+
+
+class Results:
+    """The results of a run as they settle, each of them in the run store already.
+
+    Iterate over it; afterwards `counts`, `exit_code` and `stop` tell how the run ended.
+    """
+
+    def __init__(self, settled: MemoryObjectReceiveStream[ItemSettled]) -> None:
+        """Take the results from this stream."""
+        self._settled = settled
+        self.counts = Counts()
+        self.exit_code: int | None = None
+        self.stop: Stop | None = None
+
+    async def __aiter__(self) -> AsyncIterator[tuple[Item, Result]]:
+        async for event in self._settled:
+            yield event.item, event.result
+
+
+@asynccontextmanager
+async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIterator[Plan]:
+    """Freeze the plan of a job and read the values before its writes; nothing is written to the API.
+
+    Raises JobError with every problem of the targets, AccessError or Halt when
+    the reading was stopped. A simulator, if asked for, lives as long as the block.
+    """
+    options = options or RunOptions()
+    if job.job is None:
+        raise JobError(job.problems)
+    reach = await to_thread.run_sync(reach_of, job.job, options, _ignore)
+    prepared = await to_thread.run_sync(prepare, job, options, now_utc(), reach.ask_free_ips)
+    with ExitStack() as stack:
+        endpoint = await to_thread.run_sync(stack.enter_context, reach.open(prepared))
+        end = await _read(prepared, endpoint, options)
+        changes, writes = await to_thread.run_sync(_ahead, prepared)
+        try:
+            yield Plan(prepared, endpoint, changes, writes, end.start)
+        finally:
+            with CancelScope(shield=True):
+                if endpoint.purse.made:
+                    await log_out(prepared, endpoint, end.start, _deaf)
+                await to_thread.run_sync(stack.close)
+
+
+@asynccontextmanager
+async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterator[Results]:
+    """Apply a plan and give its results as they settle; leaving the block early stops the run in order.
+
+    Raises SafetyStop when a limit of the job forbids the plan. What was not
+    done can be resumed.
+    """
+    against = objections(plan.changes, plan.prepared.job.safety)
+    if against:
+        raise SafetyStop("\n".join(against))
+    grace_s = (options or RunOptions()).grace_s
+    send, receive = create_memory_object_stream[ItemSettled](math.inf)  # the store bounds what is in flight
+    results, waits = Results(receive), Waits({})
+
+    def tell(event: Event) -> None:
+        waits.notice(event)
+        if isinstance(event, ItemSettled):
+            send.send_nowait(event)
+
+    async def apply() -> None:
+        rules = StageRules(grace_s=grace_s, signals=False, tell=tell)
+        try:
+            end = await run_stage(Stage.APPLYING, plan.prepared, plan.endpoint, plan.start, rules)
+            await _close(plan, end, results, waits)
+        finally:
+            send.close()
+
+    async with create_task_group() as group:
+        group.start_soon(apply)
+        try:
+            yield results
+        finally:
+            if results.exit_code is None:
+                group.cancel_scope.cancel()
+            receive.close()
+
+
+async def _read(prepared: Prepared, endpoint: Endpoint, options: RunOptions) -> StageEnd:
+    rules = StageRules(grace_s=options.grace_s, signals=False, tell=_deaf)
+    end = await run_stage(Stage.READING, prepared, endpoint, None, rules)
+    if end.stop is not None:
+        kind = AccessError if end.stop.kind is StopKind.ACCESS else Halt
+        raise kind(f"{end.stop.reason} (run {prepared.header.id})")
+    return end
+
+
+async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits) -> None:
+    results.counts = await to_thread.run_sync(_counts, plan.prepared)
+    results.stop = end.stop
+    code = code_of(results.counts, end.stop)
+    why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
+    await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits)
+    results.exit_code = code
+
+
+def _counts(prepared: Prepared) -> Counts:
+    with RunReader(prepared.run_dir) as reader:
+        return reader.counts()
+
+
+def _ahead(prepared: Prepared) -> tuple[PlannedChanges, int]:
+    with RunReader(prepared.run_dir) as reader:
+        return reader.planned_changes(), reader.writes_left()
+
+
+def _ignore(_warning: str) -> None:
+    """Let a warning pass: there is nobody to show it to."""
+
+
+def _deaf(_event: Event) -> None:
+    """Hear nothing."""

@@ -1,0 +1,67 @@
+"""How the settings of a job are kept with its run, so that a later start needs no job file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bulkip.model import JsonValue
+from bulkip.policy import (
+    Api,
+    Breaker,
+    Limits,
+    ReportSpec,
+    RetryPolicy,
+    Rollout,
+    Safety,
+    SecretRef,
+    SecretSource,
+    Timeouts,
+    Verify,
+)
+from bulkip.settings.job import Job
+
+KEPT: dict[str, Any] = {
+    "api": Api,
+    "limits": Limits,
+    "retry": RetryPolicy,
+    "breaker": Breaker,
+    "timeouts": Timeouts,
+    "safety": Safety,
+    "rollout": Rollout,
+    "verify": Verify,
+    "reports": tuple[ReportSpec, ...],
+}
+
+
+def frozen_settings(job: Job) -> dict[str, JsonValue]:
+    """Return what a later start of a run needs, as JSON; it names where secrets are, and holds none."""
+    api = replace(job.api, token=_anywhere(job.api.token), key=_anywhere(job.api.key))
+    kept = replace(job, api=api)
+    settings: dict[str, JsonValue] = {
+        name: TypeAdapter(kind).dump_python(getattr(kept, name), mode="json") for name, kind in KEPT.items()
+    }
+    return settings | {"job_file": str(job.path.absolute())}
+
+
+def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]) -> Job:
+    """Return the job of a run as far as a later start needs it: its settings, without steps and targets."""
+    values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
+    return Job(
+        name=name,
+        path=Path(path),
+        digest=digest,
+        vars={},
+        timezone="UTC",
+        steps=(),
+        sources=(),
+        **values,
+    )
+
+
+def _anywhere(ref: SecretRef | None) -> SecretRef | None:
+    """Return a reference that leads to the same file from any working directory."""
+    if ref is None or ref.source is SecretSource.ENV:
+        return ref
+    return SecretRef(ref.source, str(Path(ref.name).absolute()))

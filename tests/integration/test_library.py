@@ -1,0 +1,170 @@
+"""The library's front door: a run inside somebody's own event loop."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from anyio import create_task_group, move_on_after, to_thread
+
+import bulkip
+from bulkip import (
+    JobError,
+    Overrides,
+    RunOptions,
+    SafetyStop,
+    Status,
+    load_job,
+    plan_job,
+    run_job,
+)
+from bulkip.model import Rate
+from bulkip.settings import LoadedJob
+from bulkip.simulator import Fault, Seed, Simulator, SimulatorSettings
+from bulkip.store import RunReader
+from tests.program import ROOT
+
+pytestmark = pytest.mark.anyio
+
+FAST = Overrides(rate=(Rate(1000, 1.0),))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio, as a caller would."""
+    return "asyncio"
+
+
+def job(folder: Path, url: str, extra: str = "") -> Path:
+    """Write a migration of sixteen addresses."""
+    path = folder / "job.yaml"
+    path.write_text(
+        f"version: 1\nname: job\napi: {{url: '{url}', token: 'file:token'}}\n"
+        "targets: [{cidr: 203.0.113.0/28, id: 4711}]\n"
+        "actions: [{action: update_ptr, with: {ptr: '{{ ip.dashed }}.{{ vars.zone }}'}}]\n"
+        f"vars: {{zone: example.net}}\nverify: {{settle: 10ms}}\n{extra}"
+    )
+    (folder / "token").write_text("simulated\n")
+    (folder / "token").chmod(0o600)
+    return path
+
+
+async def loaded(path: Path, **variables: str) -> LoadedJob:
+    """Load a job without blocking the loop."""
+    return await to_thread.run_sync(partial(load_job, path, variables=variables))
+
+
+def provider(latency_s: float = 0) -> Simulator:
+    """Return a provider of the sixteen addresses."""
+    seeds = [Seed(f"203.0.113.{host}", 4711, "NL") for host in range(16)]
+    return Simulator(seeds, SimulatorSettings(latency_s=latency_s))
+
+
+async def test_results_stream_as_they_settle(tmp_path: Path) -> None:
+    """A caller gets each item with its result, and the exit code that the command line would give."""
+    async with provider() as api:
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        async with plan_job(await loaded(job(tmp_path, api.url)), options) as plan:
+            assert (plan.writes, plan.changes.changes) == (16, 16)
+            async with run_job(plan) as results:
+                settled = {item.ip: result.status async for item, result in results}
+
+        assert (len(settled), set(settled.values()), results.exit_code) == (16, {Status.CHANGED}, 0)
+        assert api.state.ptr_of("203.0.113.7") == ("203-0-113-7.example.net",)
+
+
+async def test_variables_stand_above_those_of_the_job(tmp_path: Path) -> None:
+    """`variables` are what `--var` is on the command line."""
+    async with provider() as api:
+        there = await loaded(job(tmp_path, api.url), zone="example.org")
+        options = RunOptions(run_dir=tmp_path, overrides=FAST)
+        async with plan_job(there, options) as plan, run_job(plan) as results:
+            async for _item, _result in results:
+                pass
+
+        assert api.state.ptr_of("203.0.113.7") == ("203-0-113-7.example.org",)
+
+
+async def test_two_runs_in_one_loop_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Two runs side by side have their own gates, stores and stops: one fails, the other does not care."""
+    codes: dict[str, int | None] = {}
+
+    async def one(name: str, api: Simulator) -> None:
+        folder = tmp_path / name
+        folder.mkdir()
+        options = RunOptions(run_dir=folder / "runs", overrides=FAST)
+        async with plan_job(await loaded(job(folder, api.url)), options) as plan, run_job(plan) as results:
+            async for _item, _result in results:
+                pass
+        codes[name] = results.exit_code
+
+    async with provider() as sound, provider() as closed:
+        closed.fault(Fault(action="update_ptr", json={"code": -1, "message": "invalid api key"}))
+        async with create_task_group() as group:
+            group.start_soon(one, "sound", sound)
+            group.start_soon(one, "closed", closed)
+
+    assert codes == {"sound": 0, "closed": 7}
+
+
+async def test_cancellation_is_clean_and_the_run_can_be_resumed(tmp_path: Path) -> None:
+    """A caller who gives up leaves a run whose store knows every write that the server carried out."""
+    async with provider(latency_s=0.05) as api:
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        with move_on_after(0.6) as scope:
+            async with (
+                plan_job(await loaded(job(tmp_path, api.url)), options) as plan,
+                run_job(plan) as results,
+            ):
+                async for _item, _result in results:
+                    pass
+        written = {effect.ip for effect in api.state.writes()}
+
+    assert scope.cancelled_caught or results.exit_code == 0
+    rows = await to_thread.run_sync(statuses_below, tmp_path)
+    assert len(rows) == 16
+    assert {ip for ip, status in rows.items() if status == Status.NOT_RUN}.isdisjoint(written)
+
+
+async def test_limit_of_the_job_stops_before_the_first_write(tmp_path: Path) -> None:
+    """Safety limits hold in a library too."""
+    async with provider() as api:
+        there = await loaded(job(tmp_path, api.url, "safety: {max_changes: 3}\n"))
+        async with plan_job(there, RunOptions(run_dir=tmp_path, overrides=FAST)) as plan:
+            with pytest.raises(SafetyStop, match="max_changes"):
+                async with run_job(plan):
+                    pass
+
+        assert api.state.writes() == []
+
+
+def test_wrong_job_raises_with_every_problem(tmp_path: Path) -> None:
+    """`load_job` tells all problems of the file at once."""
+    (tmp_path / "job.yaml").write_text("version: 2\nnaem: x\nactions: []\n")
+
+    with pytest.raises(JobError) as raised:
+        load_job(tmp_path / "job.yaml")
+
+    assert raised.value.total >= 3
+
+
+async def test_rehearsal_needs_no_token(tmp_path: Path) -> None:
+    """`simulate` sends every call to a simulator that lives as long as the plan."""
+    options = RunOptions(run_dir=tmp_path, simulate=True, overrides=FAST)
+    there = await loaded(ROOT / "jobs" / "inventory.yaml")
+    async with plan_job(there, options) as plan, run_job(plan) as results:
+        statuses = [result.status async for _item, result in results]
+
+    assert set(statuses) == {Status.OK}
+
+
+def test_public_names_are_a_tested_list() -> None:
+    """What `bulkip` exports is what it promises."""
+    assert all(getattr(bulkip, name) is not None for name in bulkip.__all__)
+    assert {"load_job", "plan_job", "run_job"} <= set(bulkip.__all__)
+
+
+def statuses_below(folder: Path) -> dict[str, str]:
+    """Return the statuses of the only run below a folder, by address."""
+    (store,) = (folder / "runs").rglob("run.db")
+    with RunReader(store.parent) as reader:
+        return {row["ip"]: row["status"] for row in reader.rows()}
