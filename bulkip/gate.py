@@ -6,7 +6,8 @@ from typing import Protocol
 
 from anyio import Semaphore, current_time, sleep_until
 
-from bulkip.events import CallSent, Event, Waiting
+from bulkip.events import CallSent, Event, RateSet, Waiting
+from bulkip.policy import Limits
 
 
 class Limiter(Protocol):
@@ -24,17 +25,25 @@ class Limiter(Protocol):
         """Halve the pace for a while."""
         ...
 
+    def share(self) -> float:
+        """Return the fraction of the rate that is handed out now."""
+        ...
+
+    def pace_per_s(self) -> float:
+        """Return how many calls a second are handed out now."""
+        ...
+
 
 class Gate:
     """Owns the in-flight places and the cool-down that all calls share."""
 
-    def __init__(
-        self, limiter: Limiter, places: int, tell: Callable[[Event], None], *, adaptive: bool = True
-    ) -> None:
-        """Let at most `places` calls be in flight; an `adaptive` pace is halved by throttling."""
-        self._adaptive = adaptive
+    def __init__(self, limiter: Limiter, limits: Limits, tell: Callable[[Event], None]) -> None:
+        """Keep to the limits of a job: its places, and whether throttling halves the pace."""
+        self._adaptive = limits.adaptive
+        self._rates = limits.rate
+        self._slowed = False
         self._limiter = limiter
-        self._places = Semaphore(places)
+        self._places = Semaphore(limits.concurrency)
         self._tell = tell
         self._paused_until = 0.0
         self._pauses = 0
@@ -73,9 +82,14 @@ class Gate:
             self._pauses += 1
             if self._adaptive:
                 self._limiter.slow_down()
+                self._slowed = True
+                self._tell(RateSet(self._rates, self._limiter.pace_per_s()))
         return max(1, self._pauses)
 
     def passed(self, sent_at: float) -> None:
         """Note a call that was not throttled; one that was sent before the cool-down proves nothing."""
         if sent_at >= self._paused_until:
             self._pauses = 0
+        if self._slowed and self._limiter.share() >= 1:
+            self._slowed = False
+            self._tell(RateSet(self._rates))

@@ -139,6 +139,10 @@ class Pacer:
         """Return the fraction of the rate that is handed out now."""
         return self._share.at(current_time())
 
+    def pace_per_s(self) -> float:
+        """Return how many calls a second are handed out now."""
+        return self._pace * self.share()
+
     async def run(self) -> None:
         """Hand out permissions until cancelled."""
         while True:

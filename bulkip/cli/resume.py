@@ -7,8 +7,9 @@ import click
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, option
 from bulkip.cli.running import execution_options, run_options, shown
-from bulkip.run.again import find_resumable
+from bulkip.run.again import find_resumable, job_file_of, rebase
 from bulkip.run.again import resume as finish
+from bulkip.settings import load_job
 
 EPILOG = """\b
 Examples:
@@ -20,6 +21,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("run", default="last", shell_complete=suggestions.runs)
+@option("--rebase", is_flag=True, help="Finish with the changed job file; results are matched by key.")
 @option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
 @execution_options
 def resume(run: str, **given: Any) -> int:
@@ -27,7 +29,10 @@ def resume(run: str, **given: Any) -> int:
 
     Writes whose outcome is in doubt are read back first. What was recorded as
     done is not sent again. The job file is not needed; when it was changed since,
-    the run is not resumed.
+    the run is not resumed, except with --rebase.
     """
     folder = find_resumable(given["run_dir"], run)
+    if given["rebase"]:
+        job = load_job(job_file_of(folder))
+        return shown(given, lambda desk: rebase(folder, job, run_options(given), desk))
     return shown(given, lambda desk: finish(folder, run_options(given), desk))

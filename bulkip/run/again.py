@@ -1,6 +1,7 @@
 """A run that goes on: from its store alone, with what is left or with what failed."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.execute import check_reports
 from bulkip.run.options import RunOptions
-from bulkip.run.planning import Prepared, overridden
+from bulkip.run.planning import Prepared, RunPlace, now_utc, overridden, prepare
 from bulkip.run.runs import find_run, run_folders
 from bulkip.run.stages import CONFIRMED, interrupt_between_stages
-from bulkip.settings import Job, thawed_job
-from bulkip.store import Choice, RunReader, reopen
+from bulkip.settings import Job, LoadedJob, thawed_job
+from bulkip.store import Choice, RunReader, carry_over, reopen, replace_store
+
+REBASED = "rebased"
+"""The folder, within that of the run, in which a changed plan is made."""
 
 UNSETTLED = Choice((Status.UNKNOWN,), shown_only=True)
 """What a resume takes up beside the items without a result: unknown writes that a read can settle."""
@@ -50,6 +54,38 @@ def resume(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
     job = _job_of(folder, options)
     _refuse_changed(folder, job)
     return _go_on(folder, job, options, desk, UNSETTLED)
+
+
+def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
+    """Finish a run with its changed job: what has the same key keeps its result, the rest is planned anew.
+
+    The run keeps its id; its old store is kept beside the new one. A changed
+    plan is asked for again. Raises JobError, or UsageError when an unknown
+    write would be forgotten.
+    """
+    with RunReader(folder) as reader:
+        header = reader.header()
+    options = replace(options, simulate=header.simulated)
+    if job.job is None:
+        prepare(job, options, now_utc())  # raises with every problem of the job and its files
+        raise AssertionError("a job without problems is a job")
+    reach = reach_of(job.job, options, desk.warn)
+    changed = prepare(
+        job, options, now_utc(), reach.ask_free_ips, place=RunPlace(header.id, folder / REBASED)
+    )
+    try:
+        carry_over(changed.run_dir, folder)
+        replace_store(changed.run_dir, folder)
+    finally:
+        shutil.rmtree(folder / REBASED, ignore_errors=True)
+    return _go_on(folder, changed.job, options, desk, UNSETTLED)
+
+
+def job_file_of(folder: Path) -> Path:
+    """Return where the job file of a run was when it was planned."""
+    with RunReader(folder) as reader:
+        header = reader.header()
+    return Path(str(header.settings.get("job_file", header.job_path)))
 
 
 def retry(folder: Path, classes: tuple[ErrorClass, ...], options: RunOptions, desk: Desk) -> Conclusion:
@@ -90,8 +126,7 @@ def _job_of(folder: Path, options: RunOptions) -> Job:
 
 def _refuse_changed(folder: Path, job: Job) -> None:
     """Raise UsageError when the job file is still there and is not the one that was planned."""
-    with RunReader(folder) as reader:
-        file = Path(str(reader.header().settings.get("job_file", job.path)))
+    file = job_file_of(folder)
     try:
         content = file.read_bytes()
     except OSError:
@@ -99,7 +134,7 @@ def _refuse_changed(folder: Path, job: Job) -> None:
     if hashlib.sha256(content).hexdigest() != job.digest:
         raise UsageError(
             f"{file}: the job was changed since run {folder.name} was planned; `bulkip run` starts the "
-            "changed job (what is already as wanted is left alone), or bring the old file back to resume"
+            "changed job, `bulkip resume --rebase` finishes this run with it, matched by key"
         )
 
 

@@ -62,7 +62,7 @@ async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
     async with transport_to(endpoint, job) as wire, create_task_group() as pacing:
         pacer = Pacer(job.limits.rate, job.limits.headroom)
         pacing.start_soon(pacer.run)
-        gate = Gate(pacer, 1, lambda _waiting: None, adaptive=job.limits.adaptive)
+        gate = Gate(pacer, job.limits, lambda _event: None)
         client = Client(wire, gate, NoBooks(), brake, judge_of(endpoint, job))
         result = await _settled(Access(client, endpoint.purse, brake, 0, 1), client, request)
         pacing.cancel_scope.cancel()

@@ -63,8 +63,7 @@ async def open_engine(
             async with transport_to(endpoint, prepared.job) as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, reader)
                 pacing.start_soon(pacer.run)
-                limits = prepared.job.limits
-                gate = Gate(pacer, limits.concurrency, tell, adaptive=limits.adaptive)
+                gate = Gate(pacer, prepared.job.limits, tell)
                 client = Client(wire, gate, writer, brake, judge_of(endpoint, prepared.job))
                 probes = await to_thread.run_sync(reader.last_number, 0)
                 access = Access(client, endpoint.purse, brake, number, probes + 1)

@@ -52,6 +52,14 @@ class Prepared:
     tallies: tuple[Tally, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """The id of a run, and the folder of its store."""
+
+    run_id: str
+    folder: Path
+
+
 class Planning:
     """Reads the targets of a job once and renders its items as they come."""
 
@@ -115,7 +123,12 @@ def check_job(loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> t
 
 
 def prepare(
-    loaded: LoadedJob, options: RunOptions, now: datetime, ask_free_ips: AskFreeIps = nobody_to_ask
+    loaded: LoadedJob,
+    options: RunOptions,
+    now: datetime,
+    ask_free_ips: AskFreeIps = nobody_to_ask,
+    *,
+    place: RunPlace | None = None,
 ) -> Prepared:
     """Freeze the plan of a job into a new run store; raises JobError with every problem.
 
@@ -130,8 +143,9 @@ def prepare(
             raise JobError(loaded.problems)
         planning = Planning(loaded, now, doors)
         job = overridden(loaded.job, options.overrides)
-        header = _header(job, options, now)
-        run_dir = options.run_dir / "runs" / header.id
+        place = place or _new_place(options, now)
+        header = _header(job, options, now, place.run_id)
+        run_dir = place.folder
         frozen = freeze(run_dir, header, planning.stream(), WRITING)
     return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
 
@@ -155,10 +169,15 @@ def _set(policy: T, **values: Any) -> T:
     return replace(policy, **{name: value for name, value in values.items() if value is not None})
 
 
-def _header(job: Job, options: RunOptions, now: datetime) -> RunHeader:
+def _new_place(options: RunOptions, now: datetime) -> RunPlace:
+    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    return RunPlace(run_id, options.run_dir / "runs" / run_id)
+
+
+def _header(job: Job, options: RunOptions, now: datetime, run_id: str) -> RunHeader:
     stamp = now.astimezone(UTC)
     return RunHeader(
-        id=f"{stamp:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        id=run_id,
         job_name=job.name,
         job_path=str(job.path),
         job_digest=job.digest,

@@ -4,6 +4,7 @@ from bulkip.store.choice import Choice
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
+from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
 from bulkip.store.writer import Attempt, Outcome, RunWriter, open_writer
@@ -22,10 +23,12 @@ __all__ = [
     "RunWriter",
     "StoredRow",
     "Writing",
+    "carry_over",
     "check",
     "freeze",
     "of_address",
     "open_writer",
     "own_cells",
     "reopen",
+    "replace_store",
 ]

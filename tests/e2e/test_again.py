@@ -222,3 +222,41 @@ def test_failed_rows_come_back_as_they_were_written(tmp_path: Path, api: Simulat
     ]
     assert again.code == 0, again.err
     assert api.state.ptr_of(address(1)) == ("b.example.net",)
+
+
+def test_rebase_finishes_a_run_with_its_changed_job(tmp_path: Path, api: Simulator) -> None:
+    """`--rebase` keeps what has the same key, plans the rest anew, and asks for it again."""
+    write_job(tmp_path, api, 40)
+    api.fault(Fault(action="update_ptr", ip=address(39), attempts=(1,), hang_s=30))
+    stopped(tmp_path, api, signal.SIGKILL, after=40, action="update_ptr")
+    text = (tmp_path / "rows.csv").read_text().replace("new-7.", "newer-7.")
+    (tmp_path / "rows.csv").write_text(text + f"{address(41)},new-41.example.net\n")
+    (tmp_path / "job.yaml").write_text((tmp_path / "job.yaml").read_text() + "# changed\n")
+    (before,) = {path.parent.name for path in (tmp_path / ".bulkip").rglob("run.db")}
+
+    unasked = bulkip("resume", "--rebase", cwd=tmp_path, env=ENV)
+    ended = bulkip("resume", "--yes", cwd=tmp_path, env=ENV)
+
+    assert (unasked.code, ended.code) == (5, 0), ended.err
+    assert {path.parent.name for path in (tmp_path / ".bulkip").rglob("run.db")} == {before}
+    assert len(rows(tmp_path)) == 41
+    assert api.state.ptr_of(address(7)) == ("newer-7.example.net",)
+    assert writes_by_address(api)[address(7)] == 2
+    assert writes_by_address(api)[address(3)] == 1
+
+
+def test_rebase_forgets_no_write_in_doubt(tmp_path: Path, api: Simulator) -> None:
+    """A write whose outcome is unknown cannot be dropped by a changed job: it is refused, nothing changes."""
+    write_job(tmp_path, api, 5)
+    api.fault(Fault(action="update_ptr", ip=address(2), attempts=(1,), hang_s=30, effect=True))
+    stopped(tmp_path, api, signal.SIGKILL, after=5, action="update_ptr")
+    lines = (tmp_path / "rows.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "rows.csv").write_text("".join(line for line in lines if address(2) not in line))
+
+    refused = bulkip("resume", "--rebase", "--yes", cwd=tmp_path, env=ENV)
+    settled = bulkip("resume", cwd=tmp_path, env=ENV)
+
+    assert refused.code == 2
+    assert "whose outcome is unknown" in refused.err
+    assert settled.code == 0, settled.err
+    assert writes_by_address(api)[address(2)] == 1

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bulkip.simulator import EmbeddedSimulator, Fault, Seed, Simulator, SimulatorSettings
+from bulkip.simulator import EmbeddedSimulator, Fault, Seed, Simulator, SimulatorSettings, TokenEnd
 from tests.program import Ended, bulkip
 
 KEY = "key-e2e-0123456789abcdef"
@@ -95,3 +95,18 @@ def test_key_and_tokens_are_in_no_file(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
     assert KEY not in ended.out + ended.err
+
+
+def test_run_goes_on_with_a_new_token(tmp_path: Path) -> None:
+    """A ready token that dies in mid-run stops it with 7; a resume with a new token finishes it."""
+    with provider() as api:
+        api.fault(Fault(action="get_ip", ip="203.0.113.50", attempts=(1,), token=TokenEnd.EXPIRED))
+        stopped = run_reads(tmp_path, api, {"HOSTKEY_TOKEN": "simulated"})
+        left = json.loads(stopped.out)["by_status"]
+
+        ended = bulkip("resume", "--format", "json", cwd=tmp_path, env={"HOSTKEY_API_KEY": KEY})
+
+    assert (stopped.code, sorted(left)) == (7, ["not_run", "ok"])
+    assert "the token is refused" in stopped.err
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["by_status"] == {"ok": 200}

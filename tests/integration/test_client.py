@@ -102,7 +102,7 @@ async def connected(folder: Path, api: Simulator, *, places: int = 4) -> AsyncIt
     """Connect a client: 1000 calls a second, back-off from 10 s, Retry-After up to 100 s."""
     prepared = await plan(folder, JOB)
     pacer, told = Pacer([Rate(1000, 1)], 0.03), list[Waiting]()
-    brake, gate = Brake(lambda _stop: None), Gate(pacer, places, partial(hear, told))
+    brake, gate = Brake(lambda _stop: None), Gate(pacer, Limits(concurrency=places), partial(hear, told))
     policy = RetryPolicy(base_s=10, max_s=1000)
     judge = Judge(verdict_of, Limits(max_retry_after_s=100), policy, Ceiling(), lambda: 1_700_000_000.0)
     async with (

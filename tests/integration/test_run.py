@@ -16,6 +16,7 @@ from bulkip.events import (
     Event,
     ItemParked,
     ItemSettled,
+    RateSet,
     StageEnded,
     StageStarted,
     Stopping,
@@ -370,7 +371,7 @@ async def test_events_come_once_per_item_and_after_the_store(tmp_path: Path) -> 
     run = await carried(tmp_path, WRITES, fault)
 
     kinds = Counter(type(event) for event in run.events)
-    once = {StageStarted: 2, StageEnded: 2, Waiting: 1, ItemParked: 1}
+    once = {StageStarted: 2, StageEnded: 2, Waiting: 1, ItemParked: 1, RateSet: 1}
     assert kinds == {**once, ValueRead: 16, ItemSettled: 16, CallSent: 33}
     assert [event for event in run.events if isinstance(event, Stopping)] == []
 
