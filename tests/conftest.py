@@ -1,6 +1,7 @@
 """What all tests share: one event loop library, a clock that jumps, and an alarm for a blocked loop."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,3 +30,10 @@ def loop_is_never_blocked() -> Iterator[None]:
     """
     with blockbuster_ctx("bulkip", excluded_modules=["bulkip.simulator"]):
         yield
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty folder, so that paths are shown as the user writes them."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

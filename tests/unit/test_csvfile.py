@@ -14,10 +14,7 @@ from bulkip.targets import TargetReader
 VISIBLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]))
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, so that paths are shown as the user writes them."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def read(content: bytes, delimiter: str = ",") -> list[Target | Problem]:

@@ -14,10 +14,7 @@ from bulkip.selection import Filters
 ASKED = ("10.0.0.1", "10.0.0.2", "10.0.1.1", "10.9.9.9")
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, so that paths are shown as the user writes them."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def given(*arguments: str, env: dict[str, str] | None = None) -> Filters:

@@ -1,24 +1,13 @@
 """Which settings are refused because they are not built yet."""
 
-from pathlib import Path
-
 import pytest
 
-from bulkip.settings import load_job
+from tests.jobtexts import told
 
 HEAD = "version: 1\ntargets: [203.0.113.7]\nactions: [{action: get_ip}]\n"
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, so that paths are shown as the user writes them."""
-    monkeypatch.chdir(tmp_path)
-
-
-def told(text: str) -> list[str]:
-    """Return what is wrong with a job of this text, as it is shown."""
-    Path("job.yaml").write_text(text, encoding="utf-8")
-    return [str(problem) for problem in load_job("job.yaml").problems]
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,7 @@ LAST = RunSource("last", (Status.FAILED,), "nightly", JOB)
 FREE = FreeIpsSource({"id": "15"}, JOB)
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, so that paths are shown as the user writes them."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def text(content: str) -> TextSource:
