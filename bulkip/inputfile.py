@@ -23,7 +23,7 @@ def open_input(path: Path) -> BinaryIO | str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return "no such file; paths are relative to the file that names them"
+        return "does not exist; check its name"
     except PermissionError:
         return "may not be read by this user; check its permissions"
     except (OSError, ValueError) as error:

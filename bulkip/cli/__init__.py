@@ -18,6 +18,8 @@ EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
     (Halt, 6),
     (AccessError, 7),
 )
+REFUSED = ("--token", "--key", "--api-key", "--password")
+WHERE_FROM = "there is no {option}: secrets come from HOSTKEY_TOKEN, HOSTKEY_API_KEY, or what the job names"
 INTERNAL = 1
 HALTED = 6
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
@@ -35,6 +37,8 @@ def exit_code_of(arguments: list[str]) -> int:
         code = bulkip.main(arguments, prog_name="bulkip", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in REFUSED:
+            error = click.UsageError(WHERE_FROM.format(option=error.option_name), error.ctx)
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:

@@ -14,6 +14,7 @@ from bulkip.run.options import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
+LATER_FORMATS = ("html", "junit", "sarif", "github", "md", "tap", "parquet", "prometheus")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 
@@ -70,8 +71,12 @@ def twin_of(option_name: str) -> str | None:
 def report_spec(text: str) -> ReportSpec:
     """Read `FORMAT=PATH`, or `FORMAT` alone for stdout; raises ValueError."""
     name, _, path = text.partition("=")
+    if name in LATER_FORMATS:
+        raise ValueError(f"report format `{name}` is not built yet; there are: {', '.join(FILE_FORMATS)}")
     if name not in FILE_FORMATS:
-        raise ValueError(f"`{name}` is no report format; {did_you_mean(name, FILE_FORMATS)}")
+        ending = name.rpartition(".")[2]
+        hint = f"write {ending}={name}" if ending in FILE_FORMATS else did_you_mean(name, FILE_FORMATS)
+        raise ValueError(f"`{name}` is no report format; {hint}")
     return ReportSpec(name, path or "-")
 
 

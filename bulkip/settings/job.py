@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def load_job(path: str | Path) -> LoadedJob:
         *_whole_problems(partial, reading.tree),
     ]
     known = {problem.place for problem in reading.problems}  # what follows from them is no news
-    problems = [*reading.problems, *(problem for problem in later if problem.place not in known)]
+    meant = _meant_keys(reading.tree)
+    later = [one for one in later if one.place not in known and not _follows(one, meant)]
+    problems = [*reading.problems, *later]
     loaded = LoadedJob(
         None,
         tuple(step for step in steps if isinstance(step, Step)),
@@ -93,6 +96,22 @@ def load_job(path: str | Path) -> LoadedJob:
         tuple(sorted(problems, key=_position)),
     )
     return loaded if problems else _with_job(loaded, partial.file, reading.tree.digest, Path(path))
+
+
+def _meant_keys(tree: Tree) -> list[str]:
+    """Return the keys of a job that were written with a typing error."""
+    known = JobFile.known_keys()
+    written = tree.root if isinstance(tree.root, dict) else {}
+    near = [get_close_matches(key.lower(), known, n=1, cutoff=0.6) for key in written if key not in known]
+    return [found[0] for found in near if found]
+
+
+def _follows(problem: Problem, meant: list[str]) -> bool:
+    """Say whether a problem only repeats that a key is missing which was written with a typing error."""
+    text = problem.message
+    return any(
+        f"the key `{key}` is missing" in text or text.startswith(f"the job has no `{key}`") for key in meant
+    )
 
 
 def _position(problem: Problem) -> tuple[int, int]:

@@ -162,7 +162,7 @@ def test_variable_reaches_the_templates(screen: Screen) -> None:
     [
         pytest.param(["--tags", "lok"], "no tag `lok`; did you mean `look`?", id="tag"),
         pytest.param(["--var", "zon=x"], "no variable `zon`; did you mean `zone`?", id="variable"),
-        pytest.param(["--limit", "@gone"], "file `gone` no such file", id="limit-file"),
+        pytest.param(["--limit", "@gone"], "file `gone` does not exist", id="limit-file"),
         pytest.param(["--sample", "none"], "not a valid integer", id="sample"),
     ],
 )

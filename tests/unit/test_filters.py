@@ -76,7 +76,7 @@ def test_twin_in_the_environment_limits() -> None:
         pytest.param(["--limit", "@empty.txt"], "--limit names no address; leave it out", id="empty-file"),
         pytest.param(["--limit", "x"], "--limit `x`: `x` is not an IP address", id="no-address"),
         pytest.param(["--limit", "10.0.0.9/28"], "did you mean `10.0.0.0/28`?", id="host-bits"),
-        pytest.param(["--limit", "@gone.txt"], "--limit: file `gone.txt` no such file", id="missing-file"),
+        pytest.param(["--limit", "@gone.txt"], "--limit: file `gone.txt` does not exist", id="missing-file"),
         pytest.param(["--limit", "@."], "is a folder, not a file", id="folder"),
         pytest.param(["--limit", "@bad.txt"], "--limit: bad.txt:2:1: `bad` is not an IP", id="bad-line"),
         pytest.param(["--limit", "@latin.txt"], "--limit: latin.txt:1:1: byte 0xe9 is not", id="bad-bytes"),

@@ -17,7 +17,7 @@ def test_folder_is_refused(tmp_path: Path) -> None:
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there is named."""
-    with pytest.raises(JobError, match=r"gone\.yaml:1:1: no such file"):
+    with pytest.raises(JobError, match=r"gone\.yaml:1:1: does not exist"):
         read_tree(tmp_path / "gone.yaml")
 
 

@@ -262,5 +262,5 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
 def test_job_file_that_cannot_be_read_is_a_problem() -> None:
     """A missing job file is told like any other mistake."""
     assert [str(problem) for problem in load_job("gone.yaml").problems] == [
-        "gone.yaml:1:1: no such file; paths are relative to the file that names them"
+        "gone.yaml:1:1: does not exist; check its name"
     ]

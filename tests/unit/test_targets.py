@@ -131,7 +131,9 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
 
 def test_missing_file_is_told_where_the_job_names_it() -> None:
     """A file that is not there is a mistake of the job's entry."""
-    assert told(CsvSource(Path("gone.csv"), JOB))[0].startswith("job.yaml:3:5: file `gone.csv` no such file")
+    assert told(CsvSource(Path("gone.csv"), JOB))[0].startswith(
+        "job.yaml:3:5: file `gone.csv` does not exist"
+    )
 
 
 def test_folder_is_told_where_the_job_names_it() -> None:

@@ -130,7 +130,7 @@ def test_jsonl_list_gives_rows() -> None:
 @pytest.mark.parametrize("source", [JsonlSource(Path("gone"), JOB), TextSource(Path("gone"), JOB)])
 def test_missing_list_is_told_where_the_job_names_it(source: Source) -> None:
     """A list that is not there is a mistake of the job's entry."""
-    assert told(reader(source))[0].startswith("job.yaml:3:5: file `gone` no such file")
+    assert told(reader(source))[0].startswith("job.yaml:3:5: file `gone` does not exist")
 
 
 @pytest.mark.parametrize(
