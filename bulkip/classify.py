@@ -1,12 +1,8 @@
 """What does a reply mean? One pure function from a request and its reply to a verdict (api.md §4)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from math import isfinite
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -26,14 +22,13 @@ from bulkip.answers import (
 from bulkip.envelope import Envelope, UnreadableError, read_envelope
 from bulkip.model import Answer, ApiRequest, ErrorClass, Failure, FailureKind, Reply, Verdict, VerdictKind
 from bulkip.redact import Redactor
+from bulkip.retryafter import retry_after
 
-LONGEST_WAIT_S = 30 * 86_400.0  # a Retry-After beyond this is no advice
 CODE_LIMIT = 64
 ORIGIN_LIMIT = 200
 MEDIA_TYPE_LIMIT = 60
 
 _BAD_TIMING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _LOST: Mapping[FailureKind, tuple[VerdictKind, ErrorClass]] = MappingProxyType(
     {
         FailureKind.DNS: (VerdictKind.TRANSIENT, ErrorClass.DNS),
@@ -103,22 +98,6 @@ def classify(request: ApiRequest, action: Action, reply: Reply, *, redactor: Red
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         return _redirected(reading)
     return _proved(reading) or _judged(reading)
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that Retry-After asks for, or None when it says nothing usable.
-
-    A date counts from the answer's own Date where it has one, so that a wrong
-    clock on either side does no harm; `now` is Unix time. RFC 9110, 10.2.3.
-    """
-    text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
-        wait_s = float(text)
-    else:
-        until = _unix_time(text)
-        since = _unix_time(headers.get("date", "").strip())
-        wait_s = -1.0 if until is None else until - (now if since is None else since)
-    return wait_s if isfinite(wait_s) and 0 <= wait_s <= LONGEST_WAIT_S else None
 
 
 def _read(reading: _Reading) -> _Reading:
@@ -215,7 +194,11 @@ def _is_contradictory(reading: _Reading) -> bool:
 
 def _signs(reading: _Reading) -> str:
     fields = reading.envelope.fields if reading.envelope else {}
-    return ", ".join(f"{name} {fields[name]!r}" for name in ("result", "code", "error") if name in fields)
+    signs = {name: fields[name] for name in ("result", "code", "error") if name in fields}
+    cleaned = reading.redactor.clean_value(signs)  # before repr, which would split a hidden token
+    return (
+        ", ".join(f"{name} {value!r}" for name, value in cleaned.items()) if isinstance(cleaned, dict) else ""
+    )
 
 
 def _worded(reading: _Reading) -> tuple[Row, str] | None:
@@ -286,15 +269,3 @@ def _message(reading: _Reading, matched: str | None) -> str:
     detail = ", ".join(filter(None, [media_type, reading.flaw]))
     sentence = f"HTTP {status} without a readable answer"
     return reading.redactor.clean(f"{sentence} ({detail})" if detail else sentence)
-
-
-def _unix_time(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return moment.timestamp()
-    except (ValueError, OverflowError):
-        return None

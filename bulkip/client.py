@@ -139,7 +139,7 @@ class Client:
             error_class=verdict.error_class,
             http_status=verdict.http_status,
             message=verdict.message,
-            in_doubt=verdict.in_doubt,
+            in_doubt=verdict.in_doubt or (request.writes and verdict.kind is VerdictKind.REFUSED),
         )
         write = self._books.finish_attempt if request.writes else self._books.record_attempt
         await write(attempt, outcome)

@@ -170,6 +170,9 @@ def _after_readback(policy: RetryPolicy, course: Course, verdict: Verdict, rng: 
     if again is not None:
         return replace(again, cleared=True)
     note = "read-back shows the value before"
+    if trouble.error_class is ErrorClass.TIMEOUT and trouble.http_status is None:
+        late = f"{note}, but a call that timed out may still be under way"
+        return Settled(replace(_in_doubt(trouble, late), names=names))
     return Settled(replace(_failed(trouble), note=note, names=names), cleared=True)
 
 

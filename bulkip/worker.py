@@ -23,6 +23,13 @@ ABOUT_THE_RUN = frozenset(
 )
 """These say nothing about the item that met them: when they stop the run, it is left as it was."""
 
+REFUSED_BEFORE = Verdict(
+    VerdictKind.REFUSED,
+    ErrorClass.UNKNOWN_ANSWER,
+    message="the server refused this write in words that nobody knows, before the run was stopped",
+)
+"""What is left of an answer whose read-back an earlier start did not make: it is never sent again."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkRules:
@@ -50,7 +57,7 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
     if not shown:
         return course
     if planned.in_doubt:
-        return replace(course, next=Purpose.READBACK)
+        return replace(course, next=Purpose.READBACK, trouble=REFUSED_BEFORE if planned.refused else None)
     age_s = rules.wall() - planned.before.read_at if planned.before else 0
     stale = age_s >= rules.read_again_after_s
     return replace(course, next=Purpose.BEFORE) if reading or stale else course

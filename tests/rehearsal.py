@@ -113,7 +113,7 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
         events.append(event)
         wishes.tell(event)
 
-    rules = StageRules(grace_s=wishes.grace_s, signals=False, tell=tell)
+    rules = StageRules(grace_s=wishes.grace_s, tell=tell)
     endpoint = Endpoint(api.url, Purse(time.time, token=wishes.token))
     end = StageEnd(None, None)
     for stage in await to_thread.run_sync(_stages, prepared):

@@ -10,7 +10,7 @@ from bulkip.model import JsonValue
 from bulkip.reports.rows import FIELDS, Row, report_rows
 from bulkip.store import RunReader
 
-FORMULA = re.compile(r"[=+\-@\t\r]")
+FORMULA = re.compile(r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")  # the last four are their full-width twins
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 CRLF = "\r\n"  # csv quotes only those line ends that are its own, so it must know of both
 FROM_OUTSIDE = frozenset({"error_code", "message", "before", "after", "note"})

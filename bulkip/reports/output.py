@@ -20,6 +20,8 @@ def check_place(path: str) -> None:
     """Raise UsageError when a report cannot be written there; called before anything is sent."""
     place = Path(path)
     if path == STDOUT:
+        if sys.stdout is None:
+            raise UsageError("a report cannot go to stdout: it is closed; give it a path")
         return
     if kind := _occupant(place):
         raise UsageError(

@@ -14,7 +14,8 @@ from bulkip.run.execute import check_reports
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace, now_utc, overridden, prepare
 from bulkip.run.runs import find_run, run_folders
-from bulkip.run.stages import CONFIRMED, interrupt_between_stages
+from bulkip.run.signals import Signals
+from bulkip.run.stages import CONFIRMED
 from bulkip.settings import Job, LoadedJob, thawed_job
 from bulkip.store import Choice, RunReader, carry_over, reopen, replace_store
 
@@ -107,14 +108,15 @@ def _go_on(folder: Path, job: Job, options: RunOptions, desk: Desk, choice: Choi
         header = reader.header()
         confirmed = reader.remembered(CONFIRMED) is True and choice is UNSETTLED
     options = replace(options, simulate=header.simulated)
-    interrupt_between_stages()
+    signals = Signals()
+    signals.hold()
     reports = options.reports_of(job)
     check_reports(reports, job, options)
     reach = reach_of(job, options, desk.warn)
     reopen(folder, choice)
     with RunReader(folder) as reader:
         prepared = Prepared(folder, header, job, reader.items_left(), reader.writes_left(), 0)
-    return carry_out(prepared, reach.open, Way(options, desk, reports, confirmed=confirmed))
+    return carry_out(prepared, reach.open, Way(options, desk, reports, signals, confirmed=confirmed))
 
 
 def _job_of(folder: Path, options: RunOptions) -> Job:

@@ -23,8 +23,12 @@ REFUSALS = frozenset(
 """These speak of what was asked; anything else speaks of the server or the way to it."""
 
 
-class NoBooks:
-    """Writes nothing down: while a plan is made there is no run yet, and nothing is written to the API."""
+class NoStore:
+    """Keeps only when calls went out: while a plan is made there is no run yet, and the API only reads."""
+
+    def __init__(self, sent: list[float]) -> None:
+        """Add the times of calls to this list, in Unix seconds."""
+        self._sent = sent
 
     async def begin_attempt(self, attempt: Attempt, now: float) -> None:
         """Forget a write; a plan makes none."""
@@ -35,8 +39,9 @@ class NoBooks:
     async def finish_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
         """Forget how it ended."""
 
-    async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Forget a read."""
+    async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:  # noqa: ARG002 -- as in Books
+        """Keep when a read went out, so that the run's own pace counts it."""
+        self._sent.append(outcome.sent_at)
 
 
 def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, ...]:
@@ -58,12 +63,13 @@ def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, 
 
 
 async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
-    brake = Brake(lambda _stop: None)
+    brake, judge = Brake(lambda _stop: None), judge_of(endpoint, job)
     async with transport_to(endpoint, job) as wire, create_task_group() as pacing:
-        pacer = Pacer(job.limits.rate, job.limits.headroom)
+        now = judge.wall()
+        pacer = Pacer(job.limits.rate, job.limits.headroom, [max(0.0, now - at) for at in endpoint.sent])
         pacing.start_soon(pacer.run)
         gate = Gate(pacer, job.limits, lambda _event: None)
-        client = Client(wire, gate, NoBooks(), brake, judge_of(endpoint, job))
+        client = Client(wire, gate, NoStore(endpoint.sent), brake, judge)
         result = await _settled(Access(client, endpoint.purse, brake, 0, 1), client, request)
         pacing.cancel_scope.cancel()
     if result is None:

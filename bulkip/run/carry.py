@@ -16,12 +16,11 @@ from bulkip.run.endpoints import OpenEndpoint
 from bulkip.run.engine import Endpoint
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
+from bulkip.run.signals import Interrupted, Signals
 from bulkip.run.stages import (
-    Interrupted,
     Stage,
     StageEnd,
     StageRules,
-    interrupt_between_stages,
     log_out,
     run_stage,
     signalled,
@@ -64,6 +63,7 @@ class Way:
     options: RunOptions
     desk: Desk
     reports: tuple[ReportSpec, ...]
+    signals: Signals
     confirmed: bool = False
     waits: Waits = field(default_factory=lambda: Waits({}))
 
@@ -87,6 +87,7 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
 
     A bug is raised after that.
     """
+    way.signals.hold()
     way.desk.planned(prepared)
     try:
         with open_endpoint(prepared) as endpoint:
@@ -104,20 +105,29 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     end = StageEnd(None, None)
     with RunReader(prepared.run_dir) as reader:
         reads = reader.reads_left()
-    left = _left(prepared)
     if reads:
         end = _run(Stage.READING, prepared, endpoint, end, way)
-        left = _left(prepared)
-    if end.stop is not None or not left:
+    end = _stopped_meanwhile(end, way.signals)
+    if end.stop is not None or not _left(prepared):
         return Reached(end)
     try:
         if not way.confirmed:
+            way.signals.interrupt()
             _ask(prepared, endpoint, way.desk)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
     except Interrupted as interrupted:
         return Reached(replace(end, stop=signalled(interrupted.number)))
-    return Reached(_run(Stage.APPLYING, prepared, endpoint, end, way))
+    finally:
+        way.signals.hold()
+    return Reached(_stopped_meanwhile(_run(Stage.APPLYING, prepared, endpoint, end, way), way.signals))
+
+
+def _stopped_meanwhile(end: StageEnd, signals: Signals) -> StageEnd:
+    """Return the end of a stage, stopped by a signal that came when no stage was there to take it."""
+    if end.stop is not None or signals.held is None:
+        return end
+    return replace(end, stop=signalled(signals.held))
 
 
 def _left(prepared: Prepared) -> int:
@@ -126,12 +136,9 @@ def _left(prepared: Prepared) -> int:
 
 
 def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
-    rules = StageRules(grace_s=way.options.grace_s, signals=True, tell=way.tell)
+    rules = StageRules(grace_s=way.options.grace_s, tell=way.tell, signals=way.signals)
     work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
-    try:
-        return anyio.run(work, backend_options={"use_uvloop": True})
-    finally:
-        interrupt_between_stages()
+    return anyio.run(work, backend_options={"use_uvloop": True})
 
 
 def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:

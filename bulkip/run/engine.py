@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import SystemRandom
 
 from anyio import create_task_group, to_thread
@@ -30,10 +30,14 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the calls go, and with which tokens; those show nowhere."""
+    """Where the calls go, and with which tokens; those show nowhere.
+
+    `sent` keeps when calls went out that stand in no run store, in Unix seconds.
+    """
 
     url: str
     purse: Purse
+    sent: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def open_engine(
         number = await writer.begin_start(time.time()) if start is None else start
         with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
             async with transport_to(endpoint, prepared.job) as wire, create_task_group() as pacing:
-                pacer = await _pacer(prepared, reader)
+                pacer = await _pacer(prepared, endpoint, reader)
                 pacing.start_soon(pacer.run)
                 gate = Gate(pacer, prepared.job.limits, tell)
                 client = Client(wire, gate, writer, brake, judge_of(endpoint, prepared.job))
@@ -83,13 +87,19 @@ def transport_to(endpoint: Endpoint, job: Job) -> Transport:
     )
 
 
-async def _pacer(prepared: Prepared, reader: RunReader) -> Pacer:
-    """Return a pacer that knows what this run sent within its longest window."""
+async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> Pacer:
+    """Return a pacer that knows what this run sent within its longest window.
+
+    A call without an end was under way when the run was killed: it was sent
+    nobody knows when, so it counts as sent just now.
+    """
     limits = prepared.job.limits
     longest_s = max(rate.period_s for rate in limits.rate) * 2
     now = time.time()
     sent = await to_thread.run_sync(reader.sent_since, now - longest_s)
-    return Pacer(limits.rate, limits.headroom, [max(0.0, now - at) for at in sent])
+    cut_off = await to_thread.run_sync(reader.in_flight)
+    ages = [max(0.0, now - at) for at in (*sent, *endpoint.sent)]
+    return Pacer(limits.rate, limits.headroom, [*ages, *[0.0] * cut_off])
 
 
 def judge_of(endpoint: Endpoint, job: Job) -> Judge:

@@ -11,7 +11,7 @@ from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, prepare
-from bulkip.run.stages import interrupt_between_stages
+from bulkip.run.signals import Signals
 from bulkip.settings import Job, LoadedJob
 
 
@@ -24,12 +24,13 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
-    interrupt_between_stages()
+    signals = Signals()
+    signals.interrupt()
     reports = options.reports_of(loaded.job)
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
     prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
-    return carry_out(prepared, reach.open, Way(options, desk, reports))
+    return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
 
 
 def check_reports(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:

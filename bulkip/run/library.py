@@ -117,7 +117,7 @@ async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterato
             send.send_nowait(event)
 
     async def apply() -> None:
-        rules = StageRules(grace_s=grace_s, signals=False, tell=tell)
+        rules = StageRules(grace_s=grace_s, tell=tell)
         try:
             end = await run_stage(Stage.APPLYING, plan.prepared, plan.endpoint, plan.start, rules)
             await _close(plan, end, results, waits)
@@ -135,7 +135,7 @@ async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterato
 
 
 async def _read(prepared: Prepared, endpoint: Endpoint, options: RunOptions) -> StageEnd:
-    rules = StageRules(grace_s=options.grace_s, signals=False, tell=_deaf)
+    rules = StageRules(grace_s=options.grace_s, tell=_deaf)
     end = await run_stage(Stage.READING, prepared, endpoint, None, rules)
     if end.stop is not None:
         kind = AccessError if end.stop.kind is StopKind.ACCESS else Halt

@@ -1,14 +1,19 @@
 """The two stages of a run: read what is there, then apply the plan; each ends in order, whatever stops it."""
 
-import os
 import signal
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import FrameType
 
-from anyio import CancelScope, create_task_group, open_signal_receiver, sleep, to_thread
+from anyio import (
+    TASK_STATUS_IGNORED,
+    CancelScope,
+    create_task_group,
+    open_signal_receiver,
+    sleep,
+    to_thread,
+)
+from anyio.abc import TaskStatus
 
 from bulkip.brake import Brake
 from bulkip.errors import StoreError, leading_error
@@ -17,21 +22,12 @@ from bulkip.feeds import ApplyingFeed, ReadingFeed
 from bulkip.model import ErrorClass
 from bulkip.run.engine import Endpoint, Engine, Tell, open_engine
 from bulkip.run.planning import Prepared
+from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
 from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
 
 CONFIRMED = "confirmed"
 """The fact that a run keeps once its writes were agreed to: whoever resumes it is not asked again."""
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised by a signal that comes between the stages; the run is to end in order."""
-
-    def __init__(self, number: int) -> None:
-        """Keep which signal it was."""
-        self.number = number
-        super().__init__()
 
 
 class Stage(StrEnum):
@@ -43,11 +39,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """How stages run: `signals` are theirs on a command line, and not inside somebody's program."""
+    """How stages run: `signals` are given on a command line, and not inside somebody's program."""
 
     grace_s: float
-    signals: bool
     tell: Tell
+    signals: Signals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +59,21 @@ async def run_stage(
 ) -> StageEnd:
     """Run one stage to its end or its stop; a store that fails is a stop like others."""
     try:
-        async with open_engine(prepared, endpoint, start, rules.tell) as engine:
+        async with (
+            open_engine(prepared, endpoint, start, rules.tell) as engine,
+            create_task_group() as heeding,
+        ):
             start = engine.start
+            scope = CancelScope()
+            if rules.signals is not None:
+                await heeding.start(_heed_signals, rules.signals, engine.brake, scope)
             if stage is Stage.APPLYING:
                 await engine.writer.remember(CONFIRMED, value=True)
-            await _work(stage, engine, prepared.job.limits.concurrency, rules)
+            await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
-            return StageEnd(start, engine.brake.stop)
+            heeding.cancel_scope.cancel()
+        return StageEnd(start, engine.brake.stop)
     except (BaseExceptionGroup, StoreError) as raised:
         error = leading_error(raised)
         if not isinstance(error, StoreError):
@@ -79,17 +82,15 @@ async def run_stage(
         return StageEnd(start, Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL))
 
 
-async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules) -> None:
+async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
     feed: ReadingFeed | ApplyingFeed
     if stage is Stage.READING:
         feed, left = ReadingFeed(engine.reader, engine.worker.enter_reading), engine.reader.reads_left
     else:
         feed, left = ApplyingFeed(engine.reader, engine.worker.enter), engine.reader.items_left
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
-    with CancelScope() as scope:
+    with scope:
         async with create_task_group() as group:
-            if rules.signals:
-                group.start_soon(_heed_signals, engine.brake, scope)
             group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
             await Scheduler(feed, engine.brake).run(workers, engine.worker.step)
             group.cancel_scope.cancel()
@@ -113,27 +114,22 @@ async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> Non
     scope.cancel()
 
 
-async def _heed_signals(brake: Brake, scope: CancelScope) -> None:
+async def _heed_signals(
+    signals: Signals, brake: Brake, scope: CancelScope, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+) -> None:
     """Take the first signal as a wish, the second as an order, and leave at the third."""
     steps: list[Callable[[int], None]] = [
         lambda number: brake.pull(signalled(number)),
         lambda _number: scope.cancel(),
-        lambda number: os._exit(128 + number),
+        leave,
     ]
-    with open_signal_receiver(*STOPPING_SIGNALS) as signals:
-        async for number in signals:
-            steps.pop(0)(number)
-
-
-def interrupt_between_stages() -> None:
-    """Let signals raise Interrupted while no stage is running; a stage takes them in its own way."""
-    if threading.current_thread() is threading.main_thread():
-        for number in STOPPING_SIGNALS:
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    raise Interrupted(number)
+    try:
+        with open_signal_receiver(*STOPPING_SIGNALS) as received:
+            task_status.started()
+            async for number in received:
+                (steps.pop(0) if steps else leave)(number)
+    finally:
+        signals.hold()
 
 
 def signalled(number: int) -> Stop:

@@ -39,7 +39,9 @@ PLANNED_COLUMNS = """
 SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.form, item.source, item.skip,
   item.generation, reading.names, reading.read_at, result.status,
   (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
-  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt)
+  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt),
+  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt
+    AND attempt.outcome = 'refused')
 """
 PAGE = 500
 UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
@@ -58,7 +60,11 @@ StoredRow: TypeAlias = sqlite3.Row
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """An item with what the store knows of it when a start takes it up."""
+    """An item with what the store knows of it when a start takes it up.
+
+    `in_doubt` says that a write of it may have happened, `refused` that the
+    server had refused this write in words that nobody knows.
+    """
 
     item: Item
     generation: int
@@ -66,6 +72,7 @@ class PlannedItem:
     status: Status | None
     attempts: int
     in_doubt: bool
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +164,14 @@ class RunReader:
     def sent_since(self, time: float) -> list[float]:
         """Return when calls were sent after this time, in Unix seconds."""
         with storage_errors(self.path):
-            rows = self._db.execute("SELECT sent_at FROM attempt WHERE sent_at > ?", (time,))
-            return [sent_at for (sent_at,) in rows]
+            ended = "SELECT sent_at FROM attempt WHERE sent_at > ? AND finished_at IS NOT NULL"
+            return [sent_at for (sent_at,) in self._db.execute(ended, (time,))]
+
+    def in_flight(self) -> int:
+        """Count the calls that have no end in the store."""
+        with storage_errors(self.path):
+            (count,) = self._db.execute("SELECT COUNT(*) FROM attempt WHERE finished_at IS NULL").fetchone()
+        return int(count)
 
     def last_number(self, item: int) -> int:
         """Return the number of the newest attempt of an item; 0 when there is none."""
@@ -242,7 +255,7 @@ class RunReader:
 
 def _planned_item(row: Sequence[Any]) -> PlannedItem:
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, doubt = known
+    names, read_at, status, attempts, doubt, refused = known
     return PlannedItem(
         item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
         generation=generation,
@@ -250,4 +263,5 @@ def _planned_item(row: Sequence[Any]) -> PlannedItem:
         status=None if status is None else Status(status),
         attempts=attempts,
         in_doubt=bool(doubt),
+        refused=bool(refused),
     )

@@ -260,3 +260,41 @@ def test_rebase_forgets_no_write_in_doubt(tmp_path: Path, api: Simulator) -> Non
     assert "whose outcome is unknown" in refused.err
     assert settled.code == 0, settled.err
     assert writes_by_address(api)[address(2)] == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "effect"),
+    [
+        pytest.param(signal.SIGINT, True, id="carried-out"),
+        pytest.param(signal.SIGINT, False, id="not-carried-out"),
+        pytest.param(signal.SIGKILL, True, id="killed"),
+    ],
+)
+def test_refused_write_is_never_sent_again(
+    tmp_path: Path, api: Simulator, how: signal.Signals, *, effect: bool
+) -> None:
+    """A write refused in unknown words, and stopped before its read-back, is read by a resume, not sent."""
+    write_job(tmp_path, api, 1)
+    text = (tmp_path / "job.yaml").read_text().replace("settle: 50ms", "settle: 3s")
+    (tmp_path / "job.yaml").write_text(text)
+    api.fault(Fault(action="update_ptr", json={"code": -1, "message": "zone reload"}, effect=effect))
+    stopped(tmp_path, api, how, after=1, action="update_ptr")
+    assert [row["status"] for row in rows(tmp_path)] == ["unknown"]
+
+    bulkip("resume", cwd=tmp_path, env=ENV)
+
+    assert [row["status"] for row in rows(tmp_path)] == ["changed" if effect else "failed"]
+    assert api.state.count("update_ptr") == 1
+
+
+def test_value_of_somebody_else_is_not_overwritten_by_a_resume(tmp_path: Path, api: Simulator) -> None:
+    """A row that is unknown because a third value was seen stays so: a resume reads and does not write."""
+    write_job(tmp_path, api, 1)
+    api.fault(Fault(action="update_ptr", json={"code": -1, "message": "zone reload"}, effect=False))
+    api.fault(Fault(action="get_ptr", attempts=(2, 3), json={"result": "OK", "message": "third.example.org"}))
+    assert bulkip("run", "job.yaml", "--yes", cwd=tmp_path, env=ENV).code == 9
+
+    ended = bulkip("resume", cwd=tmp_path, env=ENV)
+
+    assert (ended.code, [row["status"] for row in rows(tmp_path)]) == (9, ["unknown"])
+    assert api.state.count("update_ptr") == 1

@@ -216,3 +216,37 @@ def test_killed_run_leaves_every_row_and_every_write(tmp_path: Path) -> None:
     assert written <= known(rows, "changed", "unknown")
     assert known(rows, "changed") <= written
     assert len(known(rows, "unknown")) <= 4 + 4  # in flight, and answered but not yet committed
+
+
+def test_signal_at_the_very_end_still_writes_the_report(tmp_path: Path) -> None:
+    """A Ctrl-C that comes when the last call is done leaves books and report whole, and nothing hangs."""
+    for attempt in range(6):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        seeds = [Seed(f"203.0.113.{host}", 4711) for host in range(64)]
+        log = Milestone("get_ip", 64)
+        with EmbeddedSimulator(seeds, SimulatorSettings(log=log)) as api:
+            (folder / "job.yaml").write_text(
+                f"version: 1\napi: {{url: '{api.url}'}}\ntargets: [203.0.113.0/26]\n"
+                "actions: [{action: get_ip}]\nlimits: {rate: 2000/s, concurrency: 16}\n"
+            )
+            command = [
+                sys.executable,
+                "-m",
+                "bulkip",
+                "run",
+                "job.yaml",
+                "-q",
+                "--report",
+                "jsonl=rows.jsonl",
+            ]
+            with subprocess.Popen(
+                command, cwd=folder, env=clean_environment() | TOKEN, stderr=subprocess.PIPE, text=True
+            ) as process:
+                assert log.reached.wait(PATIENCE_S)
+                process.send_signal(signal.SIGINT)
+                _out, told = process.communicate(timeout=PATIENCE_S)
+
+        assert process.returncode in {0, 130}, told
+        assert len((folder / "rows.jsonl").read_text().splitlines()) == 64
+        assert "Traceback" not in told

@@ -419,7 +419,7 @@ async def test_store_that_fails_halts_the_run(tmp_path: Path) -> None:
     async with Simulator(addresses(256, 0), SimulatorSettings(log=log), current_time) as api:
         prepared = await plan(tmp_path, READS.replace("/28", "/24"))
         log.store = store_path(prepared.run_dir)
-        rules = StageRules(grace_s=20, signals=False, tell=lambda _event: None)
+        rules = StageRules(grace_s=20, tell=lambda _event: None)
         end = await run_stage(
             Stage.APPLYING, prepared, Endpoint(api.url, Purse(time.time, token=api.token)), None, rules
         )

@@ -18,7 +18,7 @@ FLOORS: Mapping[str, int] = {
     # rules
     "actions": 1, "addresses": 1, "answers": 1, "characters": 1, "classify": 1, "conditions": 1,
     "conflicts": 1, "csvfile": 1, "envelope": 1, "exitcode": 1, "hostnames": 1, "keys": 1, "logins": 1,
-    "periods": 1,
+    "periods": 1, "retryafter": 1,
     "plaintext": 1, "plan": 1, "quantities": 1, "redact": 1, "retry": 1, "safety": 1, "steps": 1,
     "stops": 1, "templates": 1,
     "linefile": 1, "selection": 1, "tally": 1,

@@ -6,7 +6,6 @@ from email.utils import format_datetime
 import pytest
 
 from bulkip.actions import ACTIONS
-from bulkip.classify import LONGEST_WAIT_S, retry_after
 from bulkip.model import (
     ErrorClass,
     Failure,
@@ -15,6 +14,7 @@ from bulkip.model import (
     VerdictKind,
 )
 from bulkip.redact import REDACTED
+from bulkip.retryafter import LONGEST_WAIT_S, retry_after
 from tests.answers import NOW, TOKEN, E, K, answer, judge
 
 
@@ -106,7 +106,7 @@ MUCH_LATER = format_datetime(datetime.fromtimestamp(NOW + 1090, UTC), usegmt=Tru
         pytest.param({"retry-after": "1e3"}, None, id="exponent"),
         pytest.param({"retry-after": "٣"}, None, id="other-digits"),
         pytest.param({"retry-after": "9" * 400}, None, id="endless"),
-        pytest.param({"retry-after": str(LONGEST_WAIT_S + 1)}, None, id="beyond-a-month"),
+        pytest.param({"retry-after": str(LONGEST_WAIT_S + 1)}, LONGEST_WAIT_S, id="beyond-a-month"),
         pytest.param(
             {"retry-after": "Fri, 99 Foo 99999999999999999999 99:99:99 GMT"}, None, id="impossible-date"
         ),

@@ -31,6 +31,9 @@ LOST = Verdict(VerdictKind.TRANSIENT, ErrorClass.TIMEOUT, message="no answer in 
 MUDDLED = replace(UNREADABLE, in_doubt=True)
 
 
+TROUBLED = replace(LOST, error_class=ErrorClass.SERVER, http_status=503)
+
+
 def dice() -> Random:
     """Return randomness that is the same in every test."""
     return Random(1)  # noqa: S311 -- it decides about waiting times only
@@ -39,6 +42,9 @@ def dice() -> Random:
 def showing(*names: str) -> Verdict:
     """Return the answer of a get_ptr that shows these names."""
     return replace(SUCCESS, value={"ptr": list(names)})
+
+
+OLD = showing("old.example")
 
 
 def after(course: Course, *verdicts: Verdict) -> Decision:
@@ -136,10 +142,8 @@ def test_write_that_did_not_happen_may_be_sent_again(answers: tuple[Verdict, ...
             "reading-blocked-twice": ((LOST, BLOCKED, BLOCKED), "unknown"),
             "reading-used-up": ((LOST, CONNECT, UNREADABLE, CONNECT), "unknown"),
             "in-doubt-again": ((LOST, showing("old.example"), LOST), "readback"),
-            "attempts-used-up": (
-                (LOST, showing("old.example"), LOST, showing("old.example"), LOST, showing("old.example")),
-                "failed",
-            ),
+            "attempts-used-up": ((TROUBLED, OLD, TROUBLED, OLD, TROUBLED, OLD), "failed"),
+            "last-attempt-timed-out": ((TROUBLED, OLD, TROUBLED, OLD, LOST, OLD), "unknown"),
         }
     ),
 )
