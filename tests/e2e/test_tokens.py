@@ -1,7 +1,9 @@
 """Tokens that are fetched, renewed and given back, seen from the server's side."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,21 @@ def test_run_goes_on_with_a_new_token(tmp_path: Path) -> None:
     assert "the token is refused" in stopped.err
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["by_status"] == {"ok": 200}
+
+
+def test_three_keys_renew_side_by_side_with_one_login_each(tmp_path: Path) -> None:
+    """Three runs with a key each, under load at once: every renewal is one login of its own key."""
+    keys = [f"{KEY}-{number}" for number in range(3)]
+    seeds = [Seed(ip, 4711, "NL") for ip in ADDRESSES]
+    settings = SimulatorSettings(keys=tuple(keys), token_uses=150)
+    with EmbeddedSimulator(seeds, settings) as api, ThreadPoolExecutor(len(keys)) as side_by_side:
+        folders = [tmp_path / key for key in keys]
+        for folder in folders:
+            folder.mkdir()
+        environments = [{"HOSTKEY_API_KEY": key} for key in keys]
+
+        ended = list(side_by_side.map(run_reads, folders, [api] * len(keys), environments))
+
+        assert [one.code for one in ended] == [0, 0, 0], ended[0].err
+        logins = Counter(entry.key for entry in api.log.entries("login"))
+    assert sorted(logins.values()) == [2, 2, 2]  # 200 calls at 150 a token: the first, and one renewal
