@@ -284,3 +284,42 @@ def test_help_ends_with_examples(tmp_path: Path, command: str) -> None:
 
     assert ended.code == 0
     assert f"  bulkip {command}" in ended.out.partition("Examples:")[2]
+
+
+def test_closed_stdout_is_told_before_anything_is_sent(
+    tmp_path: Path, api: Simulator, env: dict[str, str]
+) -> None:
+    """A report for a stdout that is closed is refused with exit 2; the server hears nothing."""
+    job = ptr_job(tmp_path, api)
+    command = f"{sys.executable} -m bulkip run {job} --yes -q --report jsonl=- >&-"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=tmp_path,
+        env=clean_environment() | env,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, api.log.total) == (2, 0)
+    assert "stdout" in done.stderr
+
+
+def test_calls_that_make_the_plan_count_in_the_pace(
+    tmp_path: Path, api: Simulator, env: dict[str, str]
+) -> None:
+    """Free addresses are asked for through the same windows as the calls of the run itself."""
+    body = (
+        "targets: [{free_ips: {id: 15, location: NL}}, {free_ips: {id: 16, location: US}}]\n"
+        "actions: [{action: get_client_ip}]\n"
+    )
+    (tmp_path / job_file(tmp_path, api, body)).write_text(
+        f"version: 1\napi: {{url: '{api.url}'}}\nlimits: {{rate: 1/1s}}\n{body}"
+    )
+
+    ended = bulkip("run", "job.yaml", cwd=tmp_path, env=env)
+
+    assert ended.code == 0, ended.err
+    assert api.log.total == 3
+    assert api.log.busiest(0.99) == 1

@@ -302,3 +302,11 @@ def test_plan_that_never_started_has_no_start(tmp_path: Path) -> None:
     """A plan is not a run."""
     with stored(tmp_path, [item(1)], idle) as reader:
         assert reader.last_start() == {}
+
+
+def test_call_under_way_at_a_kill_counts_as_in_flight(tmp_path: Path) -> None:
+    """Nobody knows when it was sent, so it is counted apart from those whose time is known."""
+    with stored(tmp_path, [item(1)], begun) as reader:
+        assert (reader.in_flight(), reader.sent_since(0)) == (1, [])
+    with TemporaryDirectory() as folder, stored(Path(folder), [item(1)], finished) as reader:
+        assert (reader.in_flight(), len(reader.sent_since(0))) == (0, 1)

@@ -214,3 +214,12 @@ def test_token_that_looks_like_a_refusal_is_no_word_of_the_server() -> None:
     verdict = classify(ApiRequest("get_ip", {}), action, reply, redactor=redactor, now=NOW)
 
     assert (verdict.kind, verdict.message) == (K.REFUSED, f"no luck with {REDACTED}")
+
+
+def test_token_that_is_split_in_a_contradictory_answer_is_not_shown() -> None:
+    """A control character inside the token hides it from nobody, wherever the text stands."""
+    split = f"{TOKEN[:6]}\x00{TOKEN[6:]}"
+    verdict = judge("update_ptr", answer({"result": "OK", "error": {"a": split}}))
+
+    assert verdict.kind is K.UNKNOWN
+    assert TOKEN[6:] not in str(verdict.message)

@@ -169,6 +169,7 @@ def test_run_that_was_killed_says_so(tmp_path: Path) -> None:
         pytest.param("-1e5", "'-1e5", id="exponent"),
         pytest.param("-1\n=1", "'-1\n=1", id="number-and-line"),
         pytest.param("a=1", "a=1", id="harmless"),
+        pytest.param("\uff1d1+1", "'\uff1d1+1", id="full-width"),
         pytest.param("", "", id="empty"),
     ],
 )
