@@ -1,7 +1,6 @@
 """What a run tells those who watch it: progress, logs and the library's callers."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from bulkip.model import Counts, Item, Rate, Result
 
@@ -82,11 +81,3 @@ class StageEnded:
 Event = (
     RateSet | StageStarted | ItemSettled | ValueRead | CallSent | ItemParked | Waiting | Stopping | StageEnded
 )
-
-
-class Observer(Protocol):
-    """Whoever watches a run."""
-
-    def notice(self, event: Event) -> None:
-        """Take note of an event; must return at once."""
-        ...
