@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS := --simulate --faults jobs/faults.yaml --yes --rate 200/s --run-dir .bulkip
 JOBS ?= 2
 
-.PHONY: help setup demo test lint types cov bench system-deps clean
+.PHONY: help setup demo test lint types cov chaos bench system-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ types: $(READY) ## check types, tests included
 
 cov: $(READY) ## run the tests and show what no test reaches
 	$(RUN)/coverage run -m pytest -q && $(RUN)/coverage combine --quiet && $(RUN)/coverage report
+
+chaos: $(READY) ## kill and resume runs for a quarter of an hour, and hold them against the laws
+	BULKIP_CHAOS=1 $(RUN)/python -m pytest -n $(JOBS) -q tests/chaos && $(RUN)/python -m tests.chaos
 
 bench: $(READY) ## measure, side by side
 	$(RUN)/python -m tests.bench

@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING
 from bulkip.version import __version__
 
 if TYPE_CHECKING:
-    from bulkip.errors import AccessError, BulkipError, Halt, JobError, SafetyStop, StoreError, UsageError
+    from bulkip.errors import (
+        AccessError,
+        BulkipError,
+        Halt,
+        JobError,
+        Locked,
+        SafetyStop,
+        StoreError,
+        UsageError,
+    )
     from bulkip.model import Counts, Item, Result, Status
     from bulkip.run.library import Plan, Results, load_job, plan_job, run_job
     from bulkip.run.options import Overrides, RunOptions
 
 _HOMES = {
     "bulkip.errors": (
-        "AccessError", "BulkipError", "Halt", "JobError", "SafetyStop", "StoreError", "UsageError",
+        "AccessError", "BulkipError", "Halt", "JobError", "Locked", "SafetyStop", "StoreError",
+        "UsageError",
     ),
     "bulkip.model": ("Counts", "Item", "Result", "Status"),
     "bulkip.run.library": ("Plan", "Results", "load_job", "plan_job", "run_job"),
@@ -34,6 +44,7 @@ __all__ = [
     "Halt",
     "Item",
     "JobError",
+    "Locked",
     "Overrides",
     "Plan",
     "Result",

@@ -7,11 +7,13 @@ from anyio import Lock, current_time, move_on_after, sleep
 from bulkip.brake import Brake
 from bulkip.client import Client
 from bulkip.logins import INFO_REQUEST, LOGOUT_REQUEST, login_request
-from bulkip.model import ApiRequest, ErrorClass, Purpose, Verdict, VerdictKind
+from bulkip.model import ErrorClass, Purpose
+from bulkip.outage import Breaker
 from bulkip.purse import Purse
 from bulkip.retry import backoff_s
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Attempt
+from bulkip.wire import ApiRequest, Verdict, VerdictKind
 
 CLIENT_IP_REQUEST = ApiRequest("get_client_ip", {})
 LOGOUT_S = 5.0
@@ -31,7 +33,19 @@ class Access:
         self._one_at_a_time = Lock()
         self._has_info = True
 
-    async def call(self, request: ApiRequest, attempt: Attempt, *, again: bool) -> Verdict | None:
+    @property
+    def breaker(self) -> Breaker:
+        """The breaker that all calls share."""
+        return self._client.breaker
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are on the wire now."""
+        return self._client.under_way
+
+    async def call(
+        self, request: ApiRequest, attempt: Attempt, *, again: bool, within_s: float | None = None
+    ) -> Verdict | None:
         """Make a call and return its verdict; None when the run stopped before it was sent.
 
         A refused token is renewed once for an item, in one login however many
@@ -41,13 +55,17 @@ class Access:
         if self._purse.stale:
             await self._renewed(self._purse.generation)
         generation = self._purse.generation
-        verdict = await self._client.call(request, attempt)
+        verdict = await self._client.call(request, attempt, within_s=within_s)
         match verdict:
             case Verdict(kind=VerdictKind.AUTH):
                 return await self._judged(verdict, generation, again=again)
             case Verdict(kind=VerdictKind.IMPATIENT):
                 await self._ask_for_patience(current_time())
         return verdict
+
+    async def knock(self) -> None:
+        """Ask whether the server is there at all, whatever it says."""
+        await self._ask(CLIENT_IP_REQUEST, Purpose.PROBE, knock=True)
 
     async def log_out(self) -> None:
         """Give back the tokens that were made here; what cannot be given back expires by itself."""
@@ -110,20 +128,26 @@ class Access:
 
     async def _log_in(self) -> None:
         """Exchange the key for a token; the run stops when that cannot be done."""
-        judge = self._client.judge
-        for tried in range(1, judge.retry.attempts + 1):
+        judge, answers = self._client.judge, list[Verdict]()
+        while self._brake.stop is None:
             answer = await self._ask(login_request(self._purse.key), Purpose.LOGIN)
             if answer is None or self._take(answer):
                 return
             if answer.kind not in PASSING:
                 self._stop(f"the API key is refused: {answer.message}; set a valid one", ErrorClass.AUTH)
                 return
-            if tried == judge.retry.attempts:
+            answers.append(answer)
+            if sum(self._counts(one) for one in answers) >= judge.retry.attempts:
                 text = f"no token could be had: {answer.message}"
                 self._brake.pull(Stop(StopKind.HALT, text, answer.error_class or ErrorClass.SERVER))
                 return
             with self._brake.waiting():
-                await sleep(max(backoff_s(judge.retry, tried, judge.rng), answer.retry_after_s or 0))
+                await sleep(max(backoff_s(judge.retry, len(answers), judge.rng), answer.retry_after_s or 0))
+
+    def _counts(self, answer: Verdict) -> bool:
+        """Say whether a login was tried in vain; one that was lost while the server was away was not."""
+        over = answer.streak != self.breaker.circuit.streak and answer.streak not in self.breaker.outages
+        return answer.streak is None or over
 
     def _take(self, answer: Verdict) -> bool:
         match answer:
@@ -133,10 +157,10 @@ class Access:
             case _:
                 return False
 
-    async def _ask(self, request: ApiRequest, purpose: Purpose) -> Verdict | None:
+    async def _ask(self, request: ApiRequest, purpose: Purpose, *, knock: bool = False) -> Verdict | None:
         attempt = Attempt(0, self._number, self._start, purpose)
         self._number += 1
-        return await self._client.call(request, attempt)
+        return await self._client.call(request, attempt, knock=knock)
 
     def _stop(self, text: str, error_class: ErrorClass) -> None:
         self._brake.pull(Stop(StopKind.ACCESS, text, error_class))

@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bulkip.model import ErrorClass, VerdictKind
+from bulkip.model import ErrorClass
 from bulkip.redact import Redactor
+from bulkip.wire import VerdictKind
 
 LONGEST_MATCHED = 2000  # a refusal is a sentence; what follows is not read
 MARK = "\u25a1"  # stands where a value that we sent was

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from bulkip.actions.action import Action
 from bulkip.answers import (
@@ -20,21 +19,26 @@ from bulkip.answers import (
     match_text,
 )
 from bulkip.envelope import Envelope, UnreadableError, read_envelope
-from bulkip.model import Answer, ApiRequest, ErrorClass, Failure, FailureKind, Reply, Verdict, VerdictKind
+from bulkip.followups import usable_key
+from bulkip.model import ErrorClass
 from bulkip.redact import Redactor
+from bulkip.redirects import clean_origin
 from bulkip.retryafter import retry_after
+from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
 
 CODE_LIMIT = 64
-ORIGIN_LIMIT = 200
 MEDIA_TYPE_LIMIT = 60
 
 _BAD_TIMING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_GATEKEEPERS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Who answers with one of these has turned the call away at the door, whatever the body says."""
 _LOST: Mapping[FailureKind, tuple[VerdictKind, ErrorClass]] = MappingProxyType(
     {
         FailureKind.DNS: (VerdictKind.TRANSIENT, ErrorClass.DNS),
         FailureKind.CONNECT: (VerdictKind.TRANSIENT, ErrorClass.CONNECT),
         FailureKind.TLS: (VerdictKind.TRANSIENT, ErrorClass.TLS),
         FailureKind.CERTIFICATE: (VerdictKind.MISCONFIGURED, ErrorClass.TLS),
+        FailureKind.NO_TLS: (VerdictKind.MISCONFIGURED, ErrorClass.TLS),
         FailureKind.TIMEOUT: (VerdictKind.TRANSIENT, ErrorClass.TIMEOUT),
         FailureKind.NETWORK: (VerdictKind.TRANSIENT, ErrorClass.NETWORK),
         FailureKind.PROTOCOL: (VerdictKind.UNKNOWN, ErrorClass.PROTOCOL),
@@ -119,27 +123,14 @@ def _lost(request: ApiRequest, failure: Failure, redactor: Redactor) -> Verdict:
 
 
 def _redirected(reading: _Reading) -> Verdict:
-    origin = reading.redactor.clean(_origin(reading.answer.headers.get("location", "")), ORIGIN_LIMIT)
+    origin = clean_origin(reading.answer.headers.get("location", ""), reading.redactor)
     return Verdict(
         kind=VerdictKind.PERMANENT,
         error_class=ErrorClass.PROTOCOL,
         message=f"redirected to {origin}, not followed",
         http_status=reading.answer.status,
+        in_doubt=reading.request.writes,  # many a script does its work and then sends the browser elsewhere
     )
-
-
-def _origin(location: str) -> str:
-    """Return scheme, host and port of a URL: its path may hold anything."""
-    try:
-        parts = urlsplit(location.strip())
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "no valid URL"
-    if not host:
-        return "another path" if location.strip() else "nowhere"
-    host = f"[{host}]" if ":" in host else host
-    scheme = f"{parts.scheme}://" if parts.scheme else "//"
-    return f"{scheme}{host}" if port is None else f"{scheme}{host}:{port}"
 
 
 def _proved(reading: _Reading) -> Verdict | None:
@@ -149,8 +140,10 @@ def _proved(reading: _Reading) -> Verdict | None:
         return None
     if found.repaired or not (found.claims_success or reading.action.self_evident):
         return None
-    if found.pending:
-        return _unknown(reading, "accepted but not finished: the answer names a callback")
+    if stranger := found.answers_another(reading.request):
+        return _unknown(reading, stranger)
+    if found.callback is not None:
+        return _pending(reading, usable_key(found.callback))
     try:
         value = reading.action.parse(found.fields)
     except _PARSE_FAILURES as error:
@@ -162,6 +155,14 @@ def _proved(reading: _Reading) -> Verdict | None:
         value=reading.redactor.clean_value(value),
         readable=True,
     )
+
+
+def _pending(reading: _Reading, key: str | None) -> Verdict:
+    """Return the verdict on a success that is not final; only a write is followed up."""
+    verdict = _unknown(reading, "accepted but not finished: the answer names a callback")
+    if key is None or not reading.request.writes:
+        return verdict
+    return replace(verdict, kind=VerdictKind.PENDING, value={"callback": key})
 
 
 def _judged(reading: _Reading) -> Verdict:
@@ -233,7 +234,9 @@ def _unknown(reading: _Reading, message: str) -> Verdict:
 
 def _verdict(reading: _Reading, row: Row, matched: str | None) -> Verdict:
     status = reading.answer.status
-    doubtful = row.kind in {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN} or _leaves_doubt(status)
+    refused = reading.believed or status in _GATEKEEPERS
+    open_kind = row.kind in {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN}
+    doubtful = not refused or open_kind or _leaves_doubt(status)
     return Verdict(
         kind=row.kind,
         error_class=row.error_class,

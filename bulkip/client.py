@@ -6,18 +6,24 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
 
-from anyio import CancelScope, current_time, get_cancelled_exc_class
+from anyio import CancelScope, current_time, get_cancelled_exc_class, move_on_after
 
 from bulkip.brake import Brake
+from bulkip.budget import retry_cost
 from bulkip.errors import StoreError
 from bulkip.gate import Gate
-from bulkip.model import ApiRequest, ErrorClass, Reply, Verdict, VerdictKind
+from bulkip.model import ErrorClass
+from bulkip.outage import Breaker
 from bulkip.policy import Limits, RetryPolicy
 from bulkip.retry import backoff_s
 from bulkip.stops import Watch, watch
 from bulkip.store import Attempt, Outcome
+from bulkip.wire import ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
 
 CUT_OFF = Verdict(VerdictKind.TRANSIENT, ErrorClass.CANCELLED, message="cut off when the run was stopped")
+OUT_OF_TIME = Failure(FailureKind.TIMEOUT, sent=True, message="the time of this item was up")
+READABLE = "readable"
+"""The fact that a run keeps once the server gave it an answer of this API."""
 
 
 class Wire(Protocol):
@@ -47,6 +53,10 @@ class Books(Protocol):
         """Write a read after it ended."""
         ...
 
+    async def remember(self, name: str, value: object) -> None:
+        """Keep a fact about the run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -70,43 +80,95 @@ class Client:
         self._brake = brake
         self.judge = judge
         self._watch = Watch()
+        self.under_way = 0
         self.last_success_at = float("-inf")
 
-    async def call(self, request: ApiRequest, attempt: Attempt) -> Verdict | None:
-        """Make one call and return its verdict; None when the run stopped before it was sent."""
+    @property
+    def breaker(self) -> Breaker:
+        """The breaker of the gate, which knows whether lost calls were the server's doing."""
+        return self._gate.breaker
+
+    def knows_the_server(self) -> None:
+        """Begin with a server that has given this run an answer of the API before."""
+        self._watch = Watch(readable=True)
+
+    async def call(
+        self, request: ApiRequest, attempt: Attempt, *, knock: bool = False, within_s: float | None = None
+    ) -> Verdict | None:
+        """Make one call and return its verdict; None when the run stopped before it was sent.
+
+        With `knock` it goes out although the breaker is open; `within_s` cuts
+        it off before its own time-out.
+        """
         async with AsyncExitStack() as stack:
-            if not await self._may_send(stack, request, attempt):
+            if not await self._may_send(stack, request, attempt, knock=knock):
                 return None
             sent_at, wall = current_time(), self.judge.wall()
-            reply = await self._carry(request, attempt, wall)
+            reply = await self._carry(request, attempt, wall, within_s)
         verdict = self._capped(self.judge.verdict(request, reply, self.judge.wall()))
+        verdict = self._noted(verdict, reply, sent_at, knock=knock)
+        known = self._watch.readable
         self._draw_conclusions(attempt.item, verdict, sent_at)
         await self._write_down(request, attempt, verdict, wall)
+        if self._watch.readable and not known:
+            await self._books.remember(READABLE, value=True)
         return verdict
 
-    async def _carry(self, request: ApiRequest, attempt: Attempt, wall: float) -> Reply:
+    async def _carry(
+        self, request: ApiRequest, attempt: Attempt, wall: float, within_s: float | None
+    ) -> Reply:
         """Send, and note a call that is cancelled on its way: it was on the wire all the same."""
+        self.under_way += 1
         try:
-            return await self._wire.send(request)
+            if within_s is None:
+                return await self._wire.send(request)
+            with move_on_after(within_s):
+                return await self._wire.send(request)
         except get_cancelled_exc_class():
             with CancelScope(shield=True), suppress(StoreError):
                 await self._write_down(request, attempt, replace(CUT_OFF, in_doubt=request.writes), wall)
             raise
+        finally:
+            self.under_way -= 1
+        return OUT_OF_TIME
 
-    async def _may_send(self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt) -> bool:
-        """Wait for a place, for the write-ahead and for the pace, in this order.
+    async def _may_send(
+        self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt, *, knock: bool
+    ) -> bool:
+        """Wait for the server to be there, a place, the write-ahead and the pace, in this order.
 
         The pace comes last, so that neither a slow disk nor a full house
-        bunches calls that the limiter had spaced.
+        bunches calls that the limiter had spaced. Where the breaker opened
+        meanwhile, the call gives its place back and begins anew.
         """
+        breaker = self._gate.breaker
         with self._brake.waiting() as scope:
-            await stack.enter_async_context(self._gate.place())
-            await self._gate.cooled_down()
-            if request.writes:
-                await self._begin(attempt)
-            else:
-                await self._gate.turn()
+            while True:
+                if breaker.is_open and not knock:
+                    await breaker.closed()
+                await stack.enter_async_context(self._gate.place())
+                await self._gate.cooled_down()
+                if request.writes:
+                    await self._begin(attempt)
+                else:
+                    await self._gate.turn()
+                if knock or not breaker.is_open:
+                    break
+                if request.writes:
+                    await self._withdraw(attempt)
+                await stack.aclose()
         return not scope.cancelled_caught
+
+    def _noted(self, verdict: Verdict, reply: Reply, sent_at: float, *, knock: bool) -> Verdict:
+        """Add what the call says beside its answer: its time, its price, and whose fault its loss is."""
+        took_s, cost = current_time() - sent_at, retry_cost(verdict, old=self._gate.is_old(sent_at))
+        noted = replace(verdict, took_s=took_s, retry_cost=cost)
+        breaker = self._gate.breaker
+        if not isinstance(reply, Failure) or reply.answered:
+            breaker.answered(probe=knock)
+            return noted
+        streak = breaker.lost(verdict.message, probe=knock)
+        return replace(noted, streak=streak, excused=not reply.sent or streak in breaker.outages)
 
     async def _begin(self, attempt: Attempt) -> None:
         try:

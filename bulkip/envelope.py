@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias
 
+from bulkip.actions import ACTIONS
+from bulkip.actions.checks import address
 from bulkip.model import JsonValue
+from bulkip.wire import ApiRequest
 
 DEEPEST = 64
 LONGEST_NUMBER = 300  # digits; beyond this no float holds it
+MOST_BRACKETS = 70_000  # eight months of five-minute rows; reading more would hold up every other call
+MOST_COMMAS = 210_000
+LONGEST_MENDED = 2**18  # a refusal with bad escapes is a sentence
+LONGEST_FOREIGN = 2**21  # bytes beyond ASCII: one emoji makes a text four times as large in memory
 _BAD_ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))|\\')
 _NUMERIC = re.compile(r"[+-]?\d{1,300}(?:\.\d{1,300})?", re.ASCII)
 _SUCCESSES = ("OK", "success")
@@ -74,10 +81,20 @@ class Envelope:
         return tuple(prose[:_MOST_TEXTS] + [word for word in words if word])
 
     @property
-    def pending(self) -> bool:
-        """Whether the call was accepted, but goes on in the background."""
+    def callback(self) -> str | None:
+        """The key to ask by whether it is finished, of a call that goes on in the background."""
         callback = self.fields.get("callback")
-        return isinstance(callback, str) and bool(callback.strip())
+        return callback if isinstance(callback, str) and callback.strip() else None
+
+    def answers_another(self, request: ApiRequest) -> str | None:
+        """Return what shows that it answers another call, as on a connection that is out of step."""
+        action, ip, nested = self.fields.get("action"), request.form.get("ip"), self.fields.get("data")
+        if isinstance(action, str) and action in ACTIONS and action != request.action:
+            return f"the answer is one to {action}"
+        named = [self.fields.get("ip"), nested.get("ip") if isinstance(nested, dict) else None]
+        if ip is not None and any(_is_other_address(one, ip) for one in named):
+            return "the answer is about another address"
+        return None
 
 
 def read_envelope(body: bytes) -> Envelope | None:
@@ -87,12 +104,13 @@ def read_envelope(body: bytes) -> Envelope | None:
     bytes that are not UTF-8, keys that come twice, NaN, infinities, endless
     numbers, depth beyond reason.
     """
+    _refuse_crowd(body)
     text = _decoded(body)
     try:
         found, repaired = _read(text), False
     except json.JSONDecodeError as error:
         # the vendor's own page shows a message with `\(`, which is not JSON
-        if not error.msg.startswith("Invalid \\"):
+        if not error.msg.startswith("Invalid \\") or len(text) > LONGEST_MENDED:
             raise UnreadableError("not JSON") from None
         found, repaired = _read_repaired(text), True
     if _BRACKETS.search(text, 1) and _is_deeper(found, DEEPEST):
@@ -100,7 +118,17 @@ def read_envelope(body: bytes) -> Envelope | None:
     return Envelope(found, repaired) if isinstance(found, dict) else None
 
 
+def _refuse_crowd(body: bytes) -> None:
+    """Refuse unparsed what would take seconds to read and hundreds of megabytes to hold."""
+    if len(body) <= MOST_BRACKETS:
+        return
+    if body.count(b"[") + body.count(b"{") > MOST_BRACKETS or body.count(b",") > MOST_COMMAS:
+        raise UnreadableError("JSON with too many values")
+
+
 def _decoded(body: bytes) -> str:
+    if len(body) > LONGEST_FOREIGN and not body.isascii():
+        raise UnreadableError("too long for a text beyond ASCII")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -165,6 +193,13 @@ def _children(value: JsonValue) -> Iterator[JsonValue]:
         value = list(value.values())
     if isinstance(value, list):
         yield from (child for child in value if isinstance(child, list | dict))
+
+
+def _is_other_address(value: JsonValue, ip: str) -> bool:
+    try:
+        return isinstance(value, str) and address(value) != ip
+    except ValueError:
+        return False
 
 
 def _is_fine_word(value: JsonValue) -> bool:

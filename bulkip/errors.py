@@ -6,7 +6,8 @@ BulkipError
 ├── SafetyStop            5  a limit or a missing confirmation stopped the run before the first write
 ├── Halt                  6  the run stopped on the way and can be resumed
 │   └── StoreError        6  the run store cannot be read or written
-└── AccessError           7  authentication, certificate, wrong base URL, account-level refusal
+├── AccessError           7  authentication, certificate, wrong base URL, account-level refusal
+└── Locked                8  another run holds the lock of the account or of this run; nothing was sent
 
 An item that fails is no error: it is a `Result`.
 """
@@ -58,6 +59,10 @@ class StoreError(Halt):
 
 class AccessError(BulkipError):
     """Raised when the server refuses the account, or is not the API at all."""
+
+
+class Locked(BulkipError):
+    """Raised when another run holds the lock that is needed; nothing was sent."""
 
 
 def leading_error(raised: BaseException) -> BaseException:

@@ -1,6 +1,8 @@
 """What a run tells those who watch it: progress, logs and the library's callers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bulkip.model import Counts, Item, Rate, Result
 
@@ -78,6 +80,28 @@ class StageEnded:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """Something that is known and stands in no run store, because the store failed.
+
+    `kind` is attempt, before, result, settled (an earlier write is in doubt no
+    more), end (of the start) or fact; `columns` are those of the run store,
+    with what the plan says of the item.
+    """
+
+    kind: str
+    columns: Mapping[str, Any]
+
+
 Event = (
-    RateSet | StageStarted | ItemSettled | ValueRead | CallSent | ItemParked | Waiting | Stopping | StageEnded
+    RateSet
+    | StageStarted
+    | ItemSettled
+    | ValueRead
+    | CallSent
+    | ItemParked
+    | Waiting
+    | Stopping
+    | StageEnded
+    | NotStored
 )

@@ -1,4 +1,4 @@
-"""Which call may go now: in-flight places, the shared cool-down and the pace, for every call alike."""
+"""Which call may go now: in-flight places, cool-down, breaker and pace, for every call alike."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from typing import Protocol
 from anyio import Semaphore, current_time, sleep_until
 
 from bulkip.events import CallSent, Event, RateSet, Waiting
+from bulkip.outage import Breaker
 from bulkip.policy import Limits
 
 
@@ -35,10 +36,13 @@ class Limiter(Protocol):
 
 
 class Gate:
-    """Owns the in-flight places and the cool-down that all calls share."""
+    """Owns the in-flight places, the cool-down and the breaker that all calls share."""
 
-    def __init__(self, limiter: Limiter, limits: Limits, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, limiter: Limiter, limits: Limits, breaker: Breaker, tell: Callable[[Event], None]
+    ) -> None:
         """Keep to the limits of a job: its places, and whether throttling halves the pace."""
+        self.breaker = breaker
         self._adaptive = limits.adaptive
         self._rates = limits.rate
         self._slowed = False
@@ -78,7 +82,7 @@ class Gate:
         An answer to a call that was sent before the present cool-down began
         belongs to it: it adds none, and does not halve the pace again.
         """
-        if sent_at >= self._paused_until:
+        if not self.is_old(sent_at):
             self._pauses += 1
             if self._adaptive:
                 self._limiter.slow_down()
@@ -86,9 +90,13 @@ class Gate:
                 self._tell(RateSet(self._rates, self._limiter.pace_per_s()))
         return max(1, self._pauses)
 
+    def is_old(self, sent_at: float) -> bool:
+        """Say whether a call was sent before the present cool-down began, or while it lasts."""
+        return sent_at < self._paused_until
+
     def passed(self, sent_at: float) -> None:
         """Note a call that was not throttled; one that was sent before the cool-down proves nothing."""
-        if sent_at >= self._paused_until:
+        if not self.is_old(sent_at):
             self._pauses = 0
         if self._slowed and self._limiter.share() >= 1:
             self._slowed = False

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from bulkip.actions.action import Action, Allow, AnswerShapeError, Rendered
-from bulkip.model import ApiRequest, JsonValue
+from bulkip.model import JsonValue
+from bulkip.wire import ApiRequest
 
 Parse: TypeAlias = Callable[[Mapping[str, JsonValue]], JsonValue]
 

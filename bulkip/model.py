@@ -60,35 +60,6 @@ class Purpose(StrEnum):
     PROBE = "probe"  # does the server still take this token at all?
 
 
-class VerdictKind(StrEnum):
-    """What an answer means; the classes of api.md §4."""
-
-    SUCCESS = "success"
-    EMPTY = "empty"  # success without a value: "no significant traffic"
-    PERMANENT = "permanent"  # refused, whoever asks again
-    AUTH = "auth"  # this token was refused here
-    AUTH_FATAL = "auth_fatal"  # the account is refused: the run stops
-    THROTTLE = "throttle"  # everyone pauses
-    IMPATIENT = "impatient"  # throttled for longer than the job is willing to wait
-    BLOCKED = "blocked"  # an edge answered 403 with HTML
-    TRANSIENT = "transient"  # worth another attempt
-    REFUSED = "refused"  # a failure envelope with a text nobody knows
-    UNKNOWN = "unknown"  # unreadable, contradictory, wrong shape
-    MISCONFIGURED = "misconfigured"  # a certificate that does not verify: the run stops
-
-
-class FailureKind(StrEnum):
-    """Where on the way a call without an answer was lost."""
-
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    CERTIFICATE = "certificate"
-    TIMEOUT = "timeout"
-    NETWORK = "network"
-    PROTOCOL = "protocol"  # not HTTP, or a body over the cap
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A position in a file the user wrote; line and column count from 1."""
@@ -122,9 +93,8 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of the job with the fields of its row.
+    """One address of the job, in canonical form, with the other fields of its row as text.
 
-    `ip` is in canonical form. `fields` holds the row's other columns as text.
     `cells` is the whole row below its `heading` as it was written, for those
     who give it back; a target without a heading is given back by its fields.
     """
@@ -158,59 +128,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """One call as the API documents it, without the token.
+class Known:
+    """What is known of an item before its run begins: the value there, or even how it ended."""
 
-    `form` goes out in this order, after `action`. `writes` says whether the
-    server may change something by it, `needs_token` whether one goes with it.
-    """
-
-    action: str
-    form: Mapping[str, str]
-    writes: bool = False
-    script: str = "ip.php"
-    needs_token: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer: header names in lower case, the body decoded and within the cap."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call without an answer. `sent` says that the request may have left this machine."""
-
-    kind: FailureKind
-    sent: bool
-    message: str
-
-
-Reply: TypeAlias = Answer | Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a reply means.
-
-    `value` is the action's typed answer; `in_doubt` says that a write may
-    have happened although it was not confirmed; `readable` that the reply was
-    an envelope of this API, whatever it said.
-    """
-
-    kind: VerdictKind
-    error_class: ErrorClass | None = None
-    error_code: str | None = None
-    message: str | None = None
-    http_status: int | None = None
-    value: JsonValue = None
-    retry_after_s: float | None = None
-    in_doubt: bool = False
-    readable: bool = False
+    before: "Before | None" = None
+    result: "Result | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +142,7 @@ class Item:
     `number` is the position in the plan, from 1. Items of one address share
     their `chain` and run in order. `form` is exactly what is sent besides
     action and token. `skip` carries the reason when the item is not to run.
-    `target` is known only while the plan is made.
+    `target` and `known` are there only while the plan is made.
     """
 
     number: int
@@ -233,6 +155,7 @@ class Item:
     source: str
     skip: str | None = None
     target: Target | None = field(default=None, compare=False, repr=False)
+    known: Known | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,6 @@ _INVISIBLE_CHARS = (
 )
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARS}]+")
 _BLANK = re.compile(r"\s+")  # takes in NEL, the line separators and no-break spaces
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff]"
-)
 _JUNK = rf"(?>[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE_CHARS}]{{0,3}})"
 _WIDEST_CHAR = 48  # what one character of a secret may take, in any form, junk included
 _HOSTNAME = re.compile(r"[A-Za-z0-9_.*/-]{1,253}\Z")
@@ -82,14 +79,21 @@ class Redactor:
     def clean_value(self, value: JsonValue, depth: int = 0) -> JsonValue:
         """Clean every text inside a typed answer; host names stay as they are."""
         if isinstance(value, str):
-            return self._clean_text(value)
+            return value if self._is_harmless(value) else self._clean_text(value)
         if isinstance(value, list | dict) and depth >= VALUE_DEPTH:
             return None
         if isinstance(value, list):
             return [self.clean_value(each, depth + 1) for each in value]
         if isinstance(value, dict):
-            return {self.clean(k, KEY_LIMIT): self.clean_value(v, depth + 1) for k, v in value.items()}
+            return {self._clean_key(k): self.clean_value(v, depth + 1) for k, v in value.items()}
         return value
+
+    def _clean_key(self, key: str) -> str:
+        return key if self._is_harmless(key) else self.clean(key, KEY_LIMIT)
+
+    def _is_harmless(self, text: str) -> bool:
+        """Say whether a text is surely clean: an answer may hold a hundred thousand times of day."""
+        return len(text) < self._shortest and text.isascii() and text.isprintable() and [text] == text.split()
 
     def _clean_text(self, text: str) -> str:
         if _HOSTNAME.match(text):
@@ -104,7 +108,7 @@ def clean(text: str, secrets: Sequence[str], limit: int = 300) -> str:
 
 def _folded(text: str) -> str:
     text = _BLANK.sub(" ", _INVISIBLE.sub("", text)).strip()
-    return _UNPRINTABLE.sub(REPLACEMENT, text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else REPLACEMENT for c in text)
 
 
 def _compiled(secrets: Sequence[str]) -> re.Pattern[str]:

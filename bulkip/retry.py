@@ -8,60 +8,37 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
+from bulkip.course import Course, after_call
+from bulkip.followups import check_after_s
 from bulkip.hostnames import same_names
-from bulkip.model import ErrorClass, Purpose, Result, Status, Verdict, VerdictKind
+from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
+from bulkip.wire import Verdict, VerdictKind
 
 WORTH_ANOTHER = frozenset(
     {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN, VerdictKind.THROTTLE, VerdictKind.AUTH}
 )
+PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
+"""After these everyone pauses."""
+MOST_LOOKUPS = 200
+"""So often a write in the background is asked for when its item has all the time in the world."""
 BLOCKED_TRIES = 2
 """An edge that blocks us is asked once more, then the item has failed (api.md §4)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How far an item has come in this start.
-
-    `wanted` are the PTR names a write wants, None for reads and for writes
-    that nothing shows; `before` those seen before it, None when unread.
-    `calls`, `befores` and `readbacks` count what was sent in this start, each
-    bounded by itself; `blocked` counts the answers of an edge that blocks us,
-    `refused` those that did not take the token.
-    `trouble` is the last answer to the item's own call.
-    """
-
-    next: Purpose
-    writes: bool = False
-    wanted: tuple[str, ...] | None = None
-    before: tuple[str, ...] | None = None
-    number: int = 0
-    calls: int = 0
-    befores: int = 0
-    readbacks: int = 0
-    blocked: int = 0
-    refused: int = 0
-    trouble: Verdict | None = None
-
-    @property
-    def sent(self) -> int:
-        """How many calls of the purpose that is `next` were sent in this start."""
-        match self.next:
-            case Purpose.BEFORE:
-                return self.befores
-            case Purpose.READBACK:
-                return self.readbacks
-            case _:
-                return self.calls
-
-
-@dataclass(frozen=True, slots=True)
 class Again:
-    """Go on with this course after so many seconds; `cleared` as in Settled."""
+    """Go on with this course after so many seconds; `cleared` as in Settled.
+
+    `because` is the answer that is asked for again, None when nothing is. A
+    `shared` wait is one that everybody makes; it is not the item's own time.
+    """
 
     course: Course
     delay_s: float
     cleared: bool = False
+    because: Verdict | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +59,18 @@ class Seen:
 Decision: TypeAlias = Again | Settled | Seen
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The end of an item whose last call was lost, held back until its streak is over.
+
+    Should the server turn out to have been away, `appeal` is how it goes on.
+    """
+
+    end: Settled
+    appeal: Again
+    streak: int
+
+
 def backoff_s(policy: RetryPolicy, attempt: int, rng: Random) -> float:
     """Return how long to wait after a failed attempt, in seconds.
 
@@ -95,20 +84,49 @@ def backoff_s(policy: RetryPolicy, attempt: int, rng: Random) -> float:
 
 def decide(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random) -> Decision:
     """Return what follows from an answer; `course` is the one that led to the call."""
-    blocked = course.blocked + (verdict.kind is VerdictKind.BLOCKED)
-    refused = course.refused + (verdict.kind is VerdictKind.AUTH)
-    course = replace(course, number=course.number + 1, blocked=blocked, refused=refused)
+    course = after_call(course, verdict)
     match course.next:
         case Purpose.BEFORE:
-            course = replace(course, befores=course.befores + 1)
             return _after_before(policy, course, verdict, rng)
         case Purpose.READBACK:
-            course = replace(course, readbacks=course.readbacks + 1)
             return _after_readback(policy, course, verdict, rng)
+        case Purpose.LOOKUP:
+            return _after_lookup(policy, settle_s, course, verdict)
         case _:
-            course = replace(course, calls=course.calls + 1, trouble=verdict)
+            course = replace(course, trouble=verdict)
             after = _after_write if course.writes else _after_read
             return after(policy, settle_s, course, verdict, rng)
+
+
+def sentenced(
+    policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random
+) -> Decision | Sentence:
+    """Return what follows from an answer; an end that only lost calls brought about is held back."""
+    decision = decide(policy, settle_s, course, verdict, rng)
+    if not isinstance(decision, Settled) or verdict.streak is None or verdict.excused:
+        return decision
+    appeal = decide(policy, settle_s, course, replace(verdict, excused=True), rng)
+    return Sentence(decision, appeal, verdict.streak) if isinstance(appeal, Again) else decision
+
+
+def in_time(decision: Again, item_s: float | None) -> Again | Settled:
+    """Return a decision to go on, or the end of an item whose time is up (`timeouts.item`).
+
+    A write that may have happened ends as unknown: the time for its read-back
+    is over too, and a resume makes it.
+    """
+    course, delay_s = decision.course, 0.0 if decision.shared else decision.delay_s
+    if item_s is None or course.spent_s + delay_s < item_s:
+        return replace(decision, course=replace(course, spent_s=course.spent_s + delay_s))
+    last = course.trouble.message if course.trouble else None
+    doubtful = course.next in {Purpose.READBACK, Purpose.LOOKUP}
+    result = Result(
+        Status.UNKNOWN if doubtful else Status.FAILED,
+        ErrorClass.DEADLINE,
+        message=f"not done within `timeouts.item` ({item_s:g} s)" + (f": {last}" if last else ""),
+        note="the read-back is still to be made" if course.wanted and doubtful else None,
+    )
+    return Settled(result, cleared=decision.cleared)
 
 
 def _after_read(
@@ -122,8 +140,13 @@ def _after_read(
 def _after_write(
     policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random
 ) -> Decision:
+    if verdict.kind is VerdictKind.SUCCESS and course.wanted == ():
+        return _read_back(policy, settle_s, course, verdict)  # how a PTR is deleted is not documented
     if verdict.kind is VerdictKind.SUCCESS:
         return Settled(Result(Status.CHANGED, http_status=verdict.http_status, names=course.wanted))
+    if verdict.kind is VerdictKind.PENDING and isinstance(verdict.value, dict):
+        course = replace(course, next=Purpose.LOOKUP, callback=str(verdict.value["callback"]), lookups=0)
+        return Again(course, check_after_s(0))
     if verdict.in_doubt or verdict.kind is VerdictKind.REFUSED:
         if course.wanted is None:
             return Settled(_in_doubt(verdict, "no read shows what this write left behind"))
@@ -138,8 +161,24 @@ def _read_back(policy: RetryPolicy, settle_s: float, course: Course, verdict: Ve
     return Again(replace(course, next=Purpose.READBACK), max(settle_s, verdict.retry_after_s or 0))
 
 
+def _after_lookup(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict) -> Decision:
+    """Ask again until a write in the background is finished, or its item's time is up (api.md §2).
+
+    A key that the server does not know settles nothing; a read-back may.
+    """
+    if verdict.kind is VerdictKind.SUCCESS:
+        result = Result(Status.CHANGED, http_status=verdict.http_status, names=course.wanted)
+        return Settled(replace(result, note="accepted first, finished later"), cleared=True)
+    accepted = course.trouble or verdict
+    if verdict.kind is not VerdictKind.PERMANENT and course.lookups < MOST_LOOKUPS:
+        return Again(course, max(check_after_s(course.lookups), verdict.retry_after_s or 0))
+    if course.wanted is None:
+        return Settled(_in_doubt(accepted, f"whether it is finished is not to be had: {verdict.message}"))
+    return _read_back(policy, settle_s, course, accepted)
+
+
 def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
-    names = shown_names(verdict)
+    names = verdict.shown
     if names is None:
         note = "the value before could not be read, so nothing was written"
         return _once_more(policy, course, verdict, rng) or Settled(replace(_failed(verdict), note=note))
@@ -154,7 +193,7 @@ def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Ra
 
 
 def _after_readback(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
-    names, trouble = shown_names(verdict), course.trouble
+    names, trouble = verdict.shown, course.trouble
     if trouble is None:  # a start that found the doubt in the store has no answer to name
         trouble = Verdict(VerdictKind.UNKNOWN, ErrorClass.NETWORK, message="the answer was lost")
     if names is None:
@@ -166,9 +205,22 @@ def _after_readback(policy: RetryPolicy, course: Course, verdict: Verdict, rng: 
     if course.before is None or not same_names(names, course.before):
         note = f"read-back shows `{text_of(names)}`, which is neither the value wanted nor the one before"
         return Settled(replace(_in_doubt(trouble, note), names=names))
+    return _not_done(policy, course, trouble, names, rng)
+
+
+def _not_done(
+    policy: RetryPolicy, course: Course, trouble: Verdict, names: tuple[str, ...], rng: Random
+) -> Decision:
+    """Decide about a write that a reading showed not to have happened: these `names` were there before."""
     again = _once_more(policy, replace(course, next=Purpose.CALL), trouble, rng)
-    if again is not None:
+    if again is not None and course.replayable:
         return replace(again, cleared=True)
+    if trouble.kind is VerdictKind.SUCCESS:
+        lie = replace(trouble, error_class=ErrorClass.UNKNOWN_ANSWER, message="the server said OK")
+        return Settled(_in_doubt(lie, f"read-back still shows `{text_of(names)}`"))
+    if not course.replayable and trouble.kind is not VerdictKind.REFUSED:
+        note = f"read-back shows `{text_of(names)}`; it may still come, and is not sent again by itself"
+        return Settled(_in_doubt(trouble, note))
     note = "read-back shows the value before"
     if trouble.error_class is ErrorClass.TIMEOUT and trouble.http_status is None:
         late = f"{note}, but a call that timed out may still be under way"
@@ -182,20 +234,8 @@ def _once_more(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Rando
     worth = course.blocked < BLOCKED_TRIES if blocked else verdict.kind in WORTH_ANOTHER
     if not worth or course.sent >= policy.attempts:
         return None
-    return Again(course, max(backoff_s(policy, course.sent, rng), verdict.retry_after_s or 0))
-
-
-def shown_names(verdict: Verdict) -> tuple[str, ...] | None:
-    """Return the PTR names that a get_ptr answered, or None when it did not answer."""
-    if verdict.kind is not VerdictKind.SUCCESS or not isinstance(verdict.value, dict):
-        return None
-    match verdict.value.get("ptr"):
-        case str(name):
-            return (name,)
-        case list(names):
-            return tuple(str(name) for name in names)
-        case _:
-            return ()
+    delay_s = max(backoff_s(policy, course.sent, rng), verdict.retry_after_s or 0)
+    return Again(course, delay_s, because=verdict, shared=verdict.kind in PAUSING)
 
 
 def text_of(names: tuple[str, ...]) -> str:

@@ -20,13 +20,14 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if _SECONDS.fullmatch(text):
         wait_s = float(text)
     else:
-        until = _unix_time(text)
-        since = _unix_time(headers.get("date", "").strip())
+        until = unix_time(text)
+        since = unix_time(headers.get("date", "").strip())
         wait_s = -1.0 if until is None else until - (now if since is None else since)
     return min(wait_s, LONGEST_WAIT_S) if isfinite(wait_s) and wait_s >= 0 else None
 
 
-def _unix_time(text: str) -> float | None:
+def unix_time(text: str) -> float | None:
+    """Return the moment that an HTTP date means, in Unix seconds; None when it is none."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

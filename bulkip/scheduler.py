@@ -9,7 +9,8 @@ from typing import Protocol
 from anyio import Event, Lock, create_task_group, current_time, move_on_at
 
 from bulkip.brake import Brake
-from bulkip.retry import Course
+from bulkip.course import Course
+from bulkip.retry import Sentence
 from bulkip.store import PlannedItem
 
 PARKED_MOST = 2_000
@@ -18,10 +19,14 @@ PARKED_MOST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The items of one address that are still to do, and how far the first of them has come."""
+    """The items of one address that are still to do, and how far the first of them has come.
+
+    A `sentence` is how the first one ends, unless the server was away.
+    """
 
     chain: tuple[PlannedItem, ...]
     course: Course
+    sentence: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True)

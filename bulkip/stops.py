@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bulkip.model import ErrorClass, Verdict, VerdictKind
+from bulkip.model import ErrorClass
+from bulkip.wire import Verdict, VerdictKind
 
 OPENING = 3
 """So many unreadable answers before any readable one mean that this is not the API (api.md §4)."""
@@ -45,7 +46,7 @@ def watch(seen: Watch, item: int, verdict: Verdict) -> tuple[Watch, Stop | None]
             text = f"the account is refused: {verdict.message}; check the token and its rights"
             return seen, Stop(StopKind.ACCESS, text, ErrorClass.AUTH)
         case VerdictKind.MISCONFIGURED:
-            text = f"the server's certificate does not verify: {verdict.message}; check `api.url`"
+            text = f"{verdict.message}; check `api.url`"
             return seen, Stop(StopKind.ACCESS, text, ErrorClass.TLS)
         case VerdictKind.BLOCKED:
             return _blocked(seen, item)
@@ -63,7 +64,8 @@ def _news(seen: Watch) -> bool:
 
 def _foreign(verdict: Verdict) -> bool:
     """Tell whether something answered that does not look like this API, and not like an outage either."""
-    return verdict.http_status is not None and verdict.kind in {VerdictKind.UNKNOWN, VerdictKind.PERMANENT}
+    answered = verdict.http_status is not None or verdict.error_class is ErrorClass.PROTOCOL
+    return answered and verdict.kind in {VerdictKind.UNKNOWN, VerdictKind.PERMANENT}
 
 
 def _unreadable(seen: Watch, verdict: Verdict) -> tuple[Watch, Stop | None]:

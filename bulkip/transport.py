@@ -1,46 +1,36 @@
-"""How does a request reach the server, and what comes back? The only door to aiohttp's client."""
+"""How does a request reach the server, and what comes back? Beside `connections` aiohttp's only door."""
 
 import os
 from collections.abc import Callable
-from ssl import SSLCertVerificationError
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from ssl import SSLCertVerificationError, SSLError
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urljoin
 
 import aiohttp
-from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
+from anyio import Semaphore, fail_after
 
-from bulkip.model import Answer, ApiRequest, Failure, FailureKind, Reply
+from bulkip.connections import Connector, StaleConnectionError
 from bulkip.policy import Timeouts
 from bulkip.version import __version__
+from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply
 
 BODY_CAP = 8 * 2**20
 """So many decoded bytes of an answer are read; more is no answer of this API."""
+LARGE_BODY = 2**18
+"""From so many bytes on an answer is large."""
+LARGE_AT_ONCE = 2
+"""So many large answers are held at once; the others wait on the wire, where they cost nothing."""
 USER_AGENT = f"bulkip/{__version__}"
 
 _OWN_SCRIPT = "ip.php"
 _KEPT_HEADERS = ("content-type", "date", "location", "retry-after")
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")  # OpenSSL's words for it
 _LOST_BY = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
 _CUT_SHORT = (ContentLengthError, TransferEncodingError)
-
-
-class _StaleConnectionError(aiohttp.ClientConnectionError):
-    """Raised when a connection holds an answer before the request was sent."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that is not sent where it would be taken for answered already.
-
-    aiohttp keeps what arrives on an idle connection, and hands it out as the
-    answer to the next request: a write would succeed without having happened.
-    """
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send the request, unless the connection holds unread bytes."""
-        if conn.protocol is not None and conn.protocol.should_close:
-            raise _StaleConnectionError
-        return await super().send(conn)
 
 
 class Transport:
@@ -66,14 +56,14 @@ class Transport:
         self._connections = connections
         self._user_agent = user_agent
         self._session: aiohttp.ClientSession | None = None
+        self._large = Semaphore(LARGE_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         """Open the session; connections follow on demand."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=Connector(self._connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_headers(self._user_agent),
-            request_class=_Request,
             timeout=_client_timeout(self._timeouts),
             trust_env=False,
         )
@@ -102,9 +92,36 @@ class Transport:
             form.append(("token", self._token()))
         body = urlencode(form).encode("ascii")
         try:
-            return await _exchange(self._session, _address(self._url, request.script), body)
+            return await self._exchange(self._session, _address(self._url, request.script), body)
         except _LOST_BY as error:
             return _failure(error, self._timeouts)
+
+    async def _exchange(self, session: aiohttp.ClientSession, url: str, form: bytes) -> Reply:
+        async with session.post(url, data=form, allow_redirects=False) as response:
+            try:
+                body = await self._read(response.content)
+            except _LOST_BY as error:
+                return replace(_after_sending(error, self._timeouts), answered=True)
+            if body is None:
+                text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
+                return Failure(FailureKind.PROTOCOL, sent=True, message=text, answered=True)
+            names = (name for name in _KEPT_HEADERS if name in response.headers)
+            return Answer(response.status, {name: response.headers[name] for name in names}, body)
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes | None:
+        """Read a decoded body to its end; None when it is over the cap."""
+        chunks, size, is_large = [], 0, False
+        async with AsyncExitStack() as stack:
+            while chunk := await content.readany():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > BODY_CAP:
+                    return None
+                if size > LARGE_BODY and not is_large:
+                    with fail_after(self._timeouts.attempt_s):
+                        await stack.enter_async_context(self._large)
+                    is_large = True
+            return b"".join(chunks)
 
 
 def _headers(user_agent: str) -> dict[str, str]:
@@ -130,27 +147,6 @@ def _address(url: str, script: str) -> str:
     return url if script == _OWN_SCRIPT else urljoin(url, script)
 
 
-async def _exchange(session: aiohttp.ClientSession, url: str, form: bytes) -> Reply:
-    async with session.post(url, data=form, allow_redirects=False) as response:
-        body = await _read(response.content)
-        if body is None:
-            text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
-            return Failure(FailureKind.PROTOCOL, sent=True, message=text)
-        names = (name for name in _KEPT_HEADERS if name in response.headers)
-        return Answer(response.status, {name: response.headers[name] for name in names}, body)
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes | None:
-    """Read a decoded body to its end; None when it is over the cap."""
-    chunks, size = [], 0
-    while chunk := await content.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > BODY_CAP:
-            return None
-    return b"".join(chunks)
-
-
 def _failure(error: Exception, timeouts: Timeouts) -> Failure:
     """Translate what ended a call; our own words only, for the server's may hold the token."""
     return _before_sending(error, timeouts) or _after_sending(error, timeouts)
@@ -162,14 +158,16 @@ def _before_sending(error: Exception, timeouts: Timeouts) -> Failure | None:
             kind, text = FailureKind.DNS, "the host name does not resolve"
         case aiohttp.ClientConnectorCertificateError():
             kind, text = FailureKind.CERTIFICATE, _distrust(error.certificate_error)
+        case aiohttp.ClientSSLError() if _speaks_no_tls(error.os_error):
+            kind, text = FailureKind.NO_TLS, "the server does not speak TLS on this port"
         case aiohttp.ClientSSLError():
-            kind, text = FailureKind.TLS, "the TLS handshake failed; is this an https port?"
+            kind, text = FailureKind.TLS, "the TLS handshake failed"
         case aiohttp.ConnectionTimeoutError():
             kind, text = FailureKind.CONNECT, f"no connection within {timeouts.connect_s:g} s"
         case aiohttp.ClientConnectorError():
             kind, text = FailureKind.CONNECT, f"no connection: {_reason(error.os_error)}"
-        case _StaleConnectionError():
-            kind, text = FailureKind.NETWORK, "an answer was there before the request; nothing was sent"
+        case StaleConnectionError():
+            kind, text = FailureKind.NETWORK, "the server did not wait for the request; nothing was sent"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             kind, text = FailureKind.CONNECT, "the URL of the API cannot be called; check `api.url`"
         case _:
@@ -192,6 +190,10 @@ def _after_sending(error: Exception, timeouts: Timeouts) -> Failure:
         case _:
             kind, text = FailureKind.PROTOCOL, "the answer is not valid HTTP"
     return Failure(kind, sent=True, message=text)
+
+
+def _speaks_no_tls(error: OSError) -> bool:
+    return isinstance(error, SSLError) and error.reason in _NO_TLS
 
 
 def _distrust(error: Exception) -> str:

@@ -6,14 +6,26 @@ from random import Random
 
 from bulkip.access import Access
 from bulkip.actions import ACTIONS
+from bulkip.allowance import Allowance
 from bulkip.brake import Brake
+from bulkip.course import Course, acquitted
 from bulkip.events import Event, ItemParked, ItemSettled, ValueRead
-from bulkip.hostnames import ptr_names, same_names
-from bulkip.model import ApiRequest, Before, ErrorClass, Item, Purpose, Result, Status, Verdict, VerdictKind
+from bulkip.followups import check_request
+from bulkip.hostnames import same_names
+from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
-from bulkip.retry import Again, Course, Seen, Settled, decide
+from bulkip.retry import (
+    Again,
+    Decision,
+    Seen,
+    Sentence,
+    Settled,
+    in_time,
+    sentenced,
+)
 from bulkip.scheduler import Parked, Turn
 from bulkip.store import Attempt, PlannedItem, RunWriter
+from bulkip.wire import ApiRequest, Verdict, VerdictKind
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
 """After one of these the later actions of the same address are not tried."""
@@ -30,13 +42,20 @@ REFUSED_BEFORE = Verdict(
 )
 """What is left of an answer whose read-back an earlier start did not make: it is never sent again."""
 
+HEARING_S = 0.5
+"""How often an item whose end is held back looks whether the server was away."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkRules:
-    """What a worker goes by; `settle_s` is waited before a read-back, `wall` gives Unix seconds."""
+    """What a worker goes by; `settle_s` is waited before a read-back, `wall` gives Unix seconds.
+
+    `item_s` is an item's own time: its calls and its waits, in seconds.
+    """
 
     retry: RetryPolicy
     settle_s: float
+    item_s: float | None
     read_again_after_s: float
     start: int
     rng: Random
@@ -45,19 +64,18 @@ class WorkRules:
 
 def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Course:
     """Return where an item begins: with the value before, with a read-back, or with its own call."""
-    action = ACTIONS[planned.item.action]
-    shown = action.writes and action.read_back is not None
-    course = Course(
-        next=Purpose.CALL,
-        writes=action.writes,
-        wanted=ptr_names(planned.item.form.get("ptr", "")) if shown else None,
-        before=planned.before.names if planned.before else None,
-        number=planned.attempts,
-    )
-    if not shown:
+    action, form = ACTIONS[planned.item.action], planned.item.form
+    read_back = action.read_back
+    course = Course(Purpose.CALL, action.writes, action.replayable, number=planned.attempts)
+    if read_back is None:
         return course
+    before = planned.before.names if planned.before else None
+    before = read_back.undone(form) if read_back.undone else before
+    course = replace(course, wanted=read_back.wanted(form), before=before)
     if planned.in_doubt:
         return replace(course, next=Purpose.READBACK, trouble=REFUSED_BEFORE if planned.refused else None)
+    if read_back.undone is not None:
+        return course
     age_s = rules.wall() - planned.before.read_at if planned.before else 0
     stale = age_s >= rules.read_again_after_s
     return replace(course, next=Purpose.BEFORE) if reading or stale else course
@@ -66,39 +84,76 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
 class Worker:
     """Carries turns forward; one object serves the whole pool."""
 
-    def __init__(self, access: Access, store: RunWriter, brake: Brake, rules: WorkRules) -> None:
+    def __init__(
+        self, access: Access, store: RunWriter, brake: Brake, allowance: Allowance, rules: WorkRules
+    ) -> None:
         """Call through the access, keep results in the store, and tell the observer afterwards."""
         self._access = access
         self._store = store
         self._brake = brake
+        self._allowance = allowance
         self._rules = rules
         self.tell: Callable[[Event], None] = lambda _event: None
 
     async def step(self, turn: Turn) -> Parked | None:
         """Carry a turn forward until it must wait or its items are done."""
-        while self._brake.stop is None:
-            planned, course = turn.chain[0], turn.course
-            verdict = await self._ask(planned.item, course)
-            if verdict is None:
-                break
-            decision = decide(self._rules.retry, self._rules.settle_s, course, verdict, self._rules.rng)
-            if not isinstance(decision, Seen) and decision.cleared:
-                await self._store.clear_doubt(planned.item)
-            match decision:
-                case Again(course, delay_s) if delay_s > 0:
-                    self.tell(ItemParked(planned.item, _why_parked(course, turn.course), delay_s))
-                    return Parked(replace(turn, course=course), delay_s)
-                case Again(course):
-                    turn = replace(turn, course=course)
-                case Seen(names):
-                    await self._keep_before(planned, names, course.wanted or ())
-                    return None
-                case Settled(result):
-                    following = await self._settle(turn, result)
-                    if following is None:
-                        return None
-                    turn = following
+        following: Turn | Parked | None = turn
+        while isinstance(following, Turn) and self._brake.stop is None:
+            following = await self._advance(following)
+        return following if isinstance(following, Parked) else None
+
+    async def _advance(self, turn: Turn) -> Turn | Parked | None:
+        """Make one step of a turn: a call and what follows from it."""
+        if (delay_s := self._heard(turn)) is not None:
+            return Parked(turn, delay_s)
+        turn, decision = await self._next(turn)
+        if isinstance(decision, Again | Settled) and decision.cleared:
+            await self._store.clear_doubt(turn.chain[0].item)
+        match decision:
+            case Sentence():
+                return Parked(replace(turn, sentence=decision), HEARING_S)
+            case Again(course, delay_s) if delay_s > 0:
+                self.tell(ItemParked(turn.chain[0].item, _why_parked(course, turn.course), delay_s))
+                return Parked(replace(turn, course=course), delay_s)
+            case Again(course):
+                return replace(turn, course=course)
+            case Seen(names):
+                await self._keep_before(turn.chain[0], names, turn.course.wanted or ())
+            case Settled(result):
+                return await self._settle(turn, result)
         return None
+
+    def _heard(self, turn: Turn) -> float | None:
+        """Return how long a sentence must still wait, for its streak of lost calls to be over; or None."""
+        breaker, sentence = self._access.breaker, turn.sentence
+        if sentence is None or sentence.streak in breaker.outages:
+            return None
+        pending = sentence.streak == breaker.circuit.streak
+        return HEARING_S if pending and (breaker.is_open or self._access.under_way) else None
+
+    async def _next(self, turn: Turn) -> tuple[Turn, Decision | Sentence | None]:
+        """Return what happens next to a turn: its sentence, or what its next call leads to."""
+        outages, sentence = self._access.breaker.outages, turn.sentence
+        if sentence is not None and sentence.streak not in outages:
+            return replace(turn, sentence=None), sentence.end
+        course = turn.course if sentence is None else sentence.appeal.course
+        turn = replace(turn, course=acquitted(course, outages), sentence=None)
+        verdict = await self._ask(turn.chain[0].item, turn.course)
+        return turn, None if verdict is None else self._decided(turn.course, verdict)
+
+    def _decided(self, course: Course, verdict: Verdict) -> Decision | Sentence | None:
+        """Return what follows from an answer; None when the run cannot afford it and stops."""
+        rules, outages = self._rules, self._access.breaker.outages
+        if not course.calls and verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
+            self._allowance.succeed()
+        decision = sentenced(rules.retry, rules.settle_s, course, verdict, rules.rng)
+        if not isinstance(decision, Again):
+            return decision
+        stop = self._allowance.pay(decision.because, outages) if decision.because else None
+        if stop is not None:
+            self._brake.pull(stop)
+            return None
+        return in_time(decision, rules.item_s)
 
     async def _ask(self, item: Item, course: Course) -> Verdict | None:
         writes = course.writes and course.next is Purpose.CALL
@@ -109,12 +164,16 @@ class Worker:
             purpose=course.next,
             wanted=course.wanted if writes else None,
             seen=course.before if writes else None,
+            about=item,
         )
-        verdict = await self._access.call(_request(item, course), attempt, again=course.refused > 0)
+        left_s = None if self._rules.item_s is None else self._rules.item_s - course.spent_s
+        verdict = await self._access.call(
+            _request(item, course), attempt, again=course.refused > 0, within_s=left_s
+        )
         if verdict is None:
             return None
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
-        return None if gone else verdict
+        return None if gone else _with_shown(item, course, verdict)
 
     async def _keep_before(
         self, planned: PlannedItem, names: tuple[str, ...], wanted: tuple[str, ...]
@@ -170,12 +229,16 @@ class Worker:
                 await self._write_result(planned, Result(Status.SKIPPED, note=note))
 
     async def _write_result(self, planned: PlannedItem, result: Result) -> None:
-        item = planned.item
+        item, read_back = planned.item, ACTIONS[planned.item.action].read_back
+        if read_back is not None and read_back.undone is not None:
+            result = replace(result, names=None)  # they are a sentence, not PTR names
 
         def told() -> None:
             self.tell(ItemSettled(item, result))
 
         await self._store.settle(item, planned.generation, result, self._rules.wall(), told)
+        if (stop := self._allowance.end(result.status)) is not None:
+            self._brake.pull(stop)
 
 
 def _why_parked(course: Course, before: Course) -> str:
@@ -184,8 +247,20 @@ def _why_parked(course: Course, before: Course) -> str:
     return "settle" if settles else "back-off"
 
 
+def _with_shown(item: Item, course: Course, verdict: Verdict) -> Verdict:
+    """Add to the answer of a reading what it shows of its item."""
+    read_back = ACTIONS[item.action].read_back
+    if read_back is None or verdict.kind is not VerdictKind.SUCCESS:
+        return verdict
+    if course.next not in {Purpose.BEFORE, Purpose.READBACK}:
+        return verdict
+    return replace(verdict, shown=read_back.shown(item.form, verdict.value))
+
+
 def _request(item: Item, course: Course) -> ApiRequest:
     action = ACTIONS[item.action]
+    if course.next is Purpose.LOOKUP and course.callback is not None:
+        return check_request(course.callback)
     if course.next is Purpose.CALL or action.read_back is None:
         return ApiRequest(action.name, item.form, writes=action.writes)
-    return action.read_back(item.form)
+    return action.read_back.request(item.form)

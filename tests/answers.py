@@ -5,8 +5,9 @@ from typing import Any
 
 from bulkip.actions import ACTIONS
 from bulkip.classify import classify
-from bulkip.model import Answer, ApiRequest, ErrorClass, JsonValue, Reply, Verdict, VerdictKind
+from bulkip.model import ErrorClass, JsonValue
 from bulkip.redact import Redactor
+from bulkip.wire import Answer, ApiRequest, Reply, Verdict, VerdictKind
 
 TOKEN = "tok-4f3c2b1a9d8e"
 NOW = 1_790_000_000.0

@@ -13,9 +13,9 @@ from anyio.abc import ByteStream, SocketAttribute
 from anyio.lowlevel import checkpoint
 from anyio.streams.tls import TLSListener
 
-from bulkip.model import ApiRequest, Reply
 from bulkip.policy import Timeouts
 from bulkip.transport import Transport
+from bulkip.wire import ApiRequest, Reply
 
 TOKEN = "tok/4f3c+2b"
 QUICK = Timeouts(connect_s=0.3, attempt_s=0.4)

@@ -16,7 +16,7 @@ from bulkip.model import Counts
 from bulkip.purse import Purse
 from bulkip.reports.rows import report_rows
 from bulkip.run.ending import LastWord, Waits, close_books, code_of, count
-from bulkip.run.engine import Endpoint
+from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, now_utc, prepare
 from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage
@@ -113,7 +113,8 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
         events.append(event)
         wishes.tell(event)
 
-    rules = StageRules(grace_s=wishes.grace_s, tell=tell)
+    allowance = await to_thread.run_sync(allowance_of, prepared)
+    rules = StageRules(grace_s=wishes.grace_s, tell=tell, allowance=allowance)
     endpoint = Endpoint(api.url, Purse(time.time, token=wishes.token))
     end = StageEnd(None, None)
     for stage in await to_thread.run_sync(_stages, prepared):
@@ -139,12 +140,12 @@ def _carried(run_dir: Path, end: StageEnd, events: list[Event]) -> Carried:
 
 
 def attempts_of(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the attempts that a run store holds now, each with the address of its item."""
+    """Return the attempts that a run store holds now, each with address and action of its item."""
     with closing(sqlite3.connect(store_path(run_dir))) as store:
         store.row_factory = sqlite3.Row
         found = store.execute(
-            "SELECT attempt.*, item.ip FROM attempt LEFT JOIN item ON item.number = attempt.item "
-            "ORDER BY sent_at, item, attempt.number"
+            "SELECT attempt.*, item.ip, item.action FROM attempt "
+            "LEFT JOIN item ON item.number = attempt.item ORDER BY sent_at, item, attempt.number"
         )
         return [dict(row) for row in found]
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bulkip.model import ApiRequest, JsonValue
+from bulkip.model import JsonValue
+from bulkip.wire import ApiRequest
 
 Rendered = str | tuple[str, ...]
 """A parameter after its template was rendered: text, or a YAML list of texts."""
@@ -55,6 +56,23 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBack:
+    """How a read shows what a write left behind.
+
+    `request` makes the read from the form of the write, `wanted` says what it
+    shows when the write has happened, and `shown` what its typed answer shows;
+    None when that tells nothing. The same read is made before the write, so
+    that the value there is known, unless the form alone says what is shown
+    when the write has not happened: `undone`.
+    """
+
+    request: Callable[[Mapping[str, str]], ApiRequest]
+    wanted: Callable[[Mapping[str, str]], tuple[str, ...]]
+    shown: Callable[[Mapping[str, str], JsonValue], tuple[str, ...] | None]
+    undone: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action of the API.
 
@@ -63,8 +81,8 @@ class Action:
     `parse` turns a successful envelope into the typed answer, and raises
     `AnswerShapeError`; `empty` is the answer when the server says that there is
     nothing. `self_evident` says that a valid answer proves success by itself.
-    `read_back` gives the read that shows what a write with this form left
-    behind; None when nothing shows it.
+    `read_back` is None when nothing shows what a write left behind. A write
+    that is not `replayable` is not sent again by itself once it is in doubt.
     """
 
     name: str
@@ -79,8 +97,13 @@ class Action:
     replayable: bool = True
     empty: JsonValue = None
     self_evident: bool = False
-    read_back: Callable[[Mapping[str, str]], ApiRequest] | None = None
+    read_back: ReadBack | None = None
     read_back_help: str = "a read changes nothing"
+
+    @property
+    def reads_before(self) -> bool:
+        """Whether the value there is read before the write."""
+        return self.read_back is not None and self.read_back.undone is None
 
     def request(self, form: Mapping[str, str]) -> ApiRequest:
         """Return the call that carries out a form made by `build`."""

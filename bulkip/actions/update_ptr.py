@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
-from bulkip.actions.action import Action, Allow, Parameter, Rendered
+from bulkip.actions.action import Action, Allow, Parameter, ReadBack, Rendered
 from bulkip.actions.checks import address, location, ptr_text, server_id
 from bulkip.actions.forms import Problems, ipv6_problems, read_form, settled
-from bulkip.model import ApiRequest, JsonValue
+from bulkip.hostnames import ptr_names
+from bulkip.model import JsonValue
+from bulkip.wire import ApiRequest
 
 PARAMETERS = (
     Parameter("ip", "the address whose name is set", required=True, check=address),
@@ -32,9 +34,25 @@ def parse(_envelope: Mapping[str, JsonValue]) -> JsonValue:
     return None
 
 
-def read_back(form: Mapping[str, str]) -> ApiRequest:
+def show_request(form: Mapping[str, str]) -> ApiRequest:
     """Return the get_ptr that shows which names the address has now."""
     return ApiRequest("get_ptr", {name: form[name] for name in ("id", "ip", "location") if name in form})
+
+
+def wanted(form: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names that the write sets; none when it clears."""
+    return ptr_names(form.get("ptr", ""))
+
+
+def shown_names(_form: Mapping[str, str], value: JsonValue) -> tuple[str, ...] | None:
+    """Return the names in the typed answer of get_ptr."""
+    match value.get("ptr") if isinstance(value, dict) else None:
+        case str(name):
+            return (name,)
+        case list(names):
+            return tuple(str(name) for name in names)
+        case _:
+            return () if isinstance(value, dict) else None
 
 
 def _empty_problems(form: Mapping[str, str], allow: Allow) -> Problems:
@@ -52,6 +70,6 @@ ACTION = Action(
     answer="null",
     example='- action: update_ptr\n  with: {id: "{{ row.id }}", ptr: "{{ ip.dashed }}.example.net"}',
     writes=True,
-    read_back=read_back,
+    read_back=ReadBack(show_request, wanted, shown_names),
     read_back_help="get_ptr with the same id, ip and location; several names compare as a set",
 )

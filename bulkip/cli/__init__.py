@@ -10,13 +10,15 @@ from contextlib import suppress
 import click
 
 from bulkip.cli.commands import bulkip
-from bulkip.errors import AccessError, BulkipError, Halt, SafetyStop, UsageError
+from bulkip.cli.standardstreams import fill_closed
+from bulkip.errors import AccessError, BulkipError, Halt, Locked, SafetyStop, UsageError
 
 EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
     (UsageError, 2),
     (SafetyStop, 5),
     (Halt, 6),
     (AccessError, 7),
+    (Locked, 8),
 )
 REFUSED = ("--token", "--key", "--api-key", "--password")
 WHERE_FROM = "there is no {option}: secrets come from HOSTKEY_TOKEN, HOSTKEY_API_KEY, or what the job names"
@@ -28,6 +30,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
+    fill_closed()
     sys.exit(exit_code_of(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -35,7 +38,8 @@ def exit_code_of(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are told in one line each, on stderr."""
     try:
         code = bulkip.main(arguments, prog_name="bulkip", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.option_name in REFUSED:
             error = click.UsageError(WHERE_FROM.format(option=error.option_name), error.ctx)
@@ -43,7 +47,8 @@ def exit_code_of(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         click.echo("stopped", err=True)
-        return 128 + getattr(error, "number", signal.SIGINT)
+        cause = error.__cause__ or error  # click says Abort for what a signal raised
+        return 128 + getattr(cause, "number", signal.SIGINT)
     except BrokenPipeError:  # whoever read our stdout left; that is his right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -13,9 +13,12 @@ from bulkip.version import __version__
 COMMANDS = {
     "validate": "check job files without a network: every problem at once",
     "targets": "print the addresses a job is for, and where they come from",
+    "plan": "read every present value and show what would change",
     "run": "carry a job out: plan, ask, apply, report",
+    "apply": "carry a saved plan out, item by item compare-and-set",
     "resume": "finish a run: everything that is not terminal",
     "retry": "run once more what failed",
+    "undo": "take back what a run changed, where it is still ours",
     "runs": "list the kept runs and plans, the newest first",
     "show": "show what is known of one run, and what to do next",
     "explain": "tell every call that was made for one address",
@@ -24,6 +27,7 @@ COMMANDS = {
     "schema": "print the JSON Schema of a job, a report or a plan",
     "init": "write a first job that runs as it is",
     "simulate": "serve a simulated API on this machine",
+    "doctor": "recount a run law by law, or check the set-up",
     "completion": "print the completion script of a shell",
 }
 EPILOG = """\b
@@ -34,12 +38,14 @@ Examples:
   bulkip run jobs/ptr-migration.yaml --report csv=ptr.csv
   bulkip report last -f jsonl
   bulkip explain last 203.0.113.7
+  bulkip doctor last
 \b
 Statuses: changed, unchanged, ok, match, mismatch, unverified, failed, unknown, conflict,
 skipped, not_run.
 \b
 Exit codes: 0 done, 2 invalid input (nothing was sent), 3 some items failed, 5 safety stop
-before the first write, 6 halted, 7 access refused, 9 a write's outcome is unknown, 130 Ctrl-C.
+before the first write, 6 halted, 7 access refused, 8 another run holds the lock, 9 a write's
+outcome is unknown, 130 Ctrl-C.
 """
 
 

@@ -2,26 +2,28 @@
 
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import click
 
-from bulkip.errors import SafetyStop
-from bulkip.events import Event, RateSet
+from bulkip.errors import SafetyStop, StoreError
+from bulkip.events import Event, NotStored, RateSet
 from bulkip.model import Counts, Status
 from bulkip.progress import ProgressView, line_width
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
+from bulkip.reports.unsaved import unsaved_line
 from bulkip.retry import text_of
-from bulkip.run.ending import Conclusion
+from bulkip.run.ending import Conclusion, check_own
 from bulkip.run.planning import Prepared
 from bulkip.run.recap import recap_lines
 from bulkip.safety import PlannedChanges
 from bulkip.store import Change
 
 HANG = 2
+NOT_STORED = "not in the run store, because it failed; one JSON object a line, keep them:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,30 @@ class Answers:
 class TerminalDesk:
     """Talks on stderr; `quiet` leaves errors, warnings and the question."""
 
-    def __init__(self, view: ProgressView, answers: Answers, *, quiet: bool) -> None:
-        """Show progress in this view, and answer the question as told."""
+    def __init__(
+        self, view: ProgressView, answers: Answers, *, quiet: bool, clear: Callable[[], None] = lambda: None
+    ) -> None:
+        """Show progress in this view, and answer the question as told; `clear` ends what is drawn."""
         self._view = view
+        self._clear = clear
+        self._unsaved = 0
         self._answers = answers
         self._quiet = quiet
 
     def notice(self, event: Event) -> None:
         """Show what happens."""
-        self._view.notice(event)
+        if isinstance(event, NotStored):
+            self._tell_unsaved(event)
+        else:
+            self._view.notice(event)
+
+    def _tell_unsaved(self, fact: NotStored) -> None:
+        """Write a fact that no file has, quiet or not, on a line of its own whatever the terminal's width."""
+        if not self._unsaved:
+            self._clear()
+            _tell(NOT_STORED)
+        self._unsaved += 1
+        _write(unsaved_line(fact))
 
     def say(self, text: str) -> None:
         """Write a line unless quiet."""
@@ -112,8 +129,9 @@ class TerminalDesk:
 
     def recap(self, conclusion: Conclusion) -> None:
         """Tell how the run ended: counts, what went wrong, where the reports are, what to do next."""
-        for problem in conclusion.unwritten.values():
-            _tell(f"error: {problem}")
+        for problem in dict.fromkeys(conclusion.unwritten.values()):
+            if conclusion.stop is None or problem != conclusion.stop.reason:
+                _tell(f"error: {problem}")
         if conclusion.safety is not None:
             _tell(f"stopped before the first write: {conclusion.safety}")
         elif conclusion.stop is not None:
@@ -121,6 +139,13 @@ class TerminalDesk:
             rest = f"; {counted(left, 'item')} not run" if left else ""
             _tell(f"stopped: {conclusion.stop.reason}{rest}")
         if not self._quiet:
+            self._recap_rows(conclusion)
+
+    @staticmethod
+    def _recap_rows(conclusion: Conclusion) -> None:
+        """Tell what the run store says; one that failed says nothing, and why was told before."""
+        with suppress(StoreError):
+            check_own(conclusion.prepared)
             for line in recap_lines(conclusion, line_width()):
                 _write(line)
 

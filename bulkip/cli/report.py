@@ -8,7 +8,7 @@ from bulkip.cli import suggestions
 from bulkip.cli.options import REPORT, option, run_dir_option
 from bulkip.policy import ReportSpec
 from bulkip.reports import FORMATS
-from bulkip.reports.output import check_place, write_report
+from bulkip.reports.output import check_places, write_report
 from bulkip.run.runs import find_run
 from bulkip.store import RunReader
 
@@ -33,8 +33,9 @@ Examples:
 def report(run: str, formats: tuple[ReportSpec, ...], run_dir: Path) -> int:
     """Render reports of a run from its run store; RUN is an id, a unique prefix, `last` or `last~1`."""
     place = find_run(run_dir, run)
-    for spec in formats or (ReportSpec("text", "-"),):
-        check_place(spec.path)
+    specs = formats or (ReportSpec("text", "-"),)
+    check_places(spec.path for spec in specs)
+    for spec in specs:
         with RunReader(place) as reader:
             write_report(spec.path, FORMATS[spec.format](reader))
     return 0

@@ -18,6 +18,7 @@ from bulkip.errors import UsageError
 from bulkip.model import Rate
 from bulkip.simulator import (
     Dialect,
+    DnsSettings,
     Seed,
     Simulator,
     SimulatorSettings,
@@ -25,14 +26,21 @@ from bulkip.simulator import (
     invented_account,
     read_faults,
 )
+from bulkip.simulator.loopback import loopback_endpoint
 
 MAX_ADDRESSES = 2**20
+Forward = tuple[str, tuple[str, ...]]
+"""A name, and the addresses that it leads to."""
 _ID_DIGITS = 10
 
 _EPILOG = """
 Without JOB and --addresses the account holds 203.0.113.0/24, 16 addresses on each of
 the servers 4711 to 4726, all in NL. Subnets 15 (NL) and 16 (US) have free addresses.
 A fault file is a list of rules; jobs/faults.yaml shows the kinds.
+
+With --dns it answers DNS too, over UDP and TCP: the PTR records as they are now, and
+for each name that is a PTR, or was one, the address. --propagation, --secondary-lag and
+--forward need it.
 
 auth.php exchanges a --key for tokens, eq.php lists and shows servers, eq_callback.php
 tells of unfinished writes.
@@ -55,6 +63,7 @@ Examples:
   bulkip simulate --addresses 198.51.100.0/24=4711 --port 0 --log requests.jsonl
   bulkip simulate jobs/ptr-migration.yaml --faults jobs/faults.yaml --latency 20ms --limit 100/s
   bulkip simulate --key my-key --token-life 30s --token-uses 100 --dialect minus --dialect text-ids
+  bulkip simulate jobs/ptr-migration.yaml --dns 127.0.0.1:5353 --propagation 3s
   curl -d action=login -d key=simulated-key http://127.0.0.1:8080/auth.php
   curl -d token=simulated -d action=get_ptr -d id=4711 -d ip=203.0.113.7 http://127.0.0.1:8080/ip.php
 """
@@ -86,6 +95,10 @@ class Wishes:
     limit: tuple[Rate, ...]
     log: str | None
     state: Path | None
+    dns: str | None = None
+    propagation: float | None = None
+    secondary_lag: float | None = None
+    forward: tuple[Forward, ...] = ()
 
     def settings(self, log: TextIO | None) -> SimulatorSettings:
         """Return the settings of the simulator; reads the fault file."""
@@ -102,7 +115,25 @@ class Wishes:
             port=self.port,
             log=log,
             state=self.state,
+            dns=self._dns(),
         )
+
+    def _dns(self) -> DnsSettings | None:
+        if self.dns is not None:
+            host, port = loopback_endpoint(self.dns, "--dns")
+            return DnsSettings(
+                host=host,
+                port=port,
+                propagation_s=self.propagation or 0.0,
+                secondary_lag_s=self.secondary_lag,
+                forward=dict(self.forward),
+            )
+        given = {"--propagation": self.propagation, "--secondary-lag": self.secondary_lag}
+        idle = [name for name, value in given.items() if value is not None]
+        if idle or self.forward:
+            name = next(iter(idle), "--forward")
+            raise UsageError(f"{name}: is about DNS, which is not asked for; add --dns 127.0.0.1:5353")
+        return None
 
     def seeds(self) -> Iterator[Seed | Subnet]:
         """Yield what the simulated account holds."""
@@ -132,7 +163,16 @@ def parse_addresses(text: str) -> AddressGroup:
     return AddressGroup(parsed.block, int(server_id))
 
 
+def parse_forward(text: str) -> Forward:
+    """Return the name and its addresses of `NAME=IP,IP`, none of `NAME=`; raises ValueError."""
+    name, equals, addresses = text.partition("=")
+    if not equals:
+        raise ValueError(f"`{text}`: what does it lead to? write {text}=203.0.113.7, or {text}= for nowhere")
+    return name, tuple(filter(None, addresses.split(",")))
+
+
 ADDRESSES = Quantity("CIDR=ID", parse_addresses)
+FORWARD = Quantity("NAME=IP,...", parse_forward)
 
 
 @click.command(epilog=_EPILOG)
@@ -167,6 +207,10 @@ ADDRESSES = Quantity("CIDR=ID", parse_addresses)
     "--state", metavar="FILE", type=click.Path(path_type=Path), help="Keep the state between starts."
 )
 @click.option("--addresses", type=ADDRESSES, multiple=True, help="Addresses of a server.")
+@click.option("--dns", metavar="ADDRESS:PORT", help="Answer DNS there; port 0 takes a free one.")
+@click.option("--propagation", type=DURATION, help="DNS shows a change so much later: 3s.")
+@click.option("--secondary-lag", type=DURATION, help="A second server shows it so much later again.")
+@click.option("--forward", type=FORWARD, multiple=True, help="Where a name leads; NAME= leads nowhere.")
 def simulate(**wishes: Any) -> None:
     """Serve a simulated provider on this machine until Ctrl-C.
 
@@ -185,6 +229,8 @@ async def _serve(simulator: Simulator, wanted: Wishes) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with simulator:
             click.echo(f"listening on {simulator.url}", err=wanted.log == "-")
+            for endpoint in filter(None, (simulator.dns, simulator.secondary)):
+                click.echo(f"answering DNS on {endpoint}", err=wanted.log == "-")
             hint = f"api: {{url: {simulator.url}}} and HOSTKEY_TOKEN={simulator.token}"
             click.echo(f"point a job at it with {hint}; Ctrl-C ends it", err=True)
             async for _ in signals:

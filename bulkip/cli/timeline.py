@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bulkip.model import ErrorClass, JsonValue, Purpose, VerdictKind
+from bulkip.model import ErrorClass, JsonValue, Purpose
 from bulkip.reports.attempts import attempt_fields
 from bulkip.retry import WORTH_ANOTHER
 from bulkip.store import StoredRow
+from bulkip.wire import VerdictKind
 
 SHORTEST_GAP_S = 0.02
 _PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})

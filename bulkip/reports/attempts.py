@@ -1,7 +1,8 @@
 """The report for whoever wants to know exactly what was sent: one JSON object per call on the wire."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bulkip.model import JsonValue
 from bulkip.reports.rows import iso
@@ -18,7 +19,7 @@ def attempt_lines(reader: RunReader) -> Iterator[str]:
             yield json.dumps(attempt_fields(row), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def attempt_fields(row: StoredRow) -> dict[str, JsonValue]:
+def attempt_fields(row: StoredRow | Mapping[str, Any]) -> dict[str, JsonValue]:
     """Return the fields of one call, in their order."""
     return {
         "key": row["key"],

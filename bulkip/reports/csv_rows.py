@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bulkip.model import JsonValue
 from bulkip.reports.rows import FIELDS, Row, report_rows
@@ -23,17 +23,18 @@ def defused(text: str) -> str:
 
 def csv_lines(reader: RunReader) -> Iterator[str]:
     """Yield a header line and one line per row; lists and objects stand as JSON text."""
+    yield from csv_table(FIELDS, report_rows(reader))
+
+
+def csv_table(fields: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
+    """Yield rows as CSV lines below a header of these fields."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator=CRLF)
-    writer.writerow(FIELDS)
-    for row in report_rows(reader):
+    writer.writerow(fields)
+    for row in rows:
         yield _taken(buffer)
-        writer.writerow(_cells(row))
+        writer.writerow([_cell(name, row[name]) for name in fields])
     yield _taken(buffer)
-
-
-def _cells(row: Row) -> list[str]:
-    return [_cell(name, row[name]) for name in FIELDS]
 
 
 def _cell(name: str, value: JsonValue) -> str:

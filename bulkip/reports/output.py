@@ -1,69 +1,52 @@
-"""How a report reaches its place: whole or not at all, and readable by its owner alone."""
+"""How a report reaches its place: a file whole or not at all, and readable by its owner alone."""
 
 import os
-import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from types import MappingProxyType
+from tempfile import mkstemp
+from typing import TextIO
 
 from bulkip.errors import StoreError, UsageError
+from bulkip.reports.places import STDOUT, TEMPORARY, Device, File, Stream, check_place, check_places, place_of
 
-STDOUT = "-"
-_KINDS: Mapping[int, str] = MappingProxyType(
-    {stat.S_IFDIR: "it is a folder", stat.S_IFLNK: "it is a link", stat.S_IFIFO: "it is a pipe"}
-)
-
-
-def check_place(path: str) -> None:
-    """Raise UsageError when a report cannot be written there; called before anything is sent."""
-    place = Path(path)
-    if path == STDOUT:
-        if sys.stdout is None:
-            raise UsageError("a report cannot go to stdout: it is closed; give it a path")
-        return
-    if kind := _occupant(place):
-        raise UsageError(
-            f"{path}: a report cannot be written here: {kind}; name another path, or `-` for stdout"
-        )
-    if not place.parent.is_dir():
-        raise UsageError(f"{path}: the folder {place.parent} does not exist; make it or name another path")
-    if not os.access(place.parent, os.W_OK):
-        raise UsageError(f"{path}: the folder {place.parent} cannot be written to; name another path")
-
-
-def _occupant(place: Path) -> str | None:
-    """Return what stands in the way of a file of this name; a link is not followed, for it would be lost."""
-    try:
-        mode = place.lstat().st_mode
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return str(error.strerror)
-    if stat.S_ISREG(mode):
-        return None
-    kind = _KINDS.get(stat.S_IFMT(mode), "it is a device or a socket")
-    return f"{kind}, no regular file"
+__all__ = ["STDOUT", "check_place", "check_places", "write_report"]
 
 
 def write_report(path: str, lines: Iterable[str]) -> None:
-    """Write lines to stdout, or to a file that appears under its name when it is whole.
+    """Write lines to stdout, to a stream or device, or to a file that appears when it is whole.
 
-    The file gets a temporary name in the same folder, mode 0600, and is
-    fsynced before it replaces what was there. Raises StoreError.
+    The file gets a temporary name in its folder, mode 0600, and is fsynced
+    before it replaces what was there. Raises StoreError, also when the lines do.
     """
+    name = "stdout" if path == STDOUT else path
     try:
-        if path == STDOUT:
-            _print(lines)
-        else:
-            _replace(Path(path), lines)
+        place = place_of(path)
+    except ValueError as error:
+        raise StoreError(f"{name}: the report could not be written: {error}") from error
+    try:
+        match place:
+            case Stream(1):
+                _print(lines)
+            case Stream(number):
+                _pour(os.dup(number), lines)
+            case Device(device):
+                _pour(os.open(device, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), lines)
+            case File(target):
+                _replace(target, lines)
     except OSError as error:
-        raise StoreError(f"{path}: the report could not be written: {error.strerror or error}") from error
+        raise StoreError(f"{name}: the report could not be written: {error.strerror or error}") from error
+    except StoreError as error:
+        if path == STDOUT:
+            raise
+        raise StoreError(f"{path}: the report could not be written: {error}") from error
 
 
 def _print(lines: Iterable[str]) -> None:
     """Write UTF-8 whatever the locale of the terminal, as files are, until nobody reads on."""
+    if sys.stdout is None:
+        raise UsageError("nothing can be shown: stdout is closed")
     try:
         sys.stdout.flush()
         for line in lines:
@@ -73,16 +56,26 @@ def _print(lines: Iterable[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _pour(descriptor: int, lines: Iterable[str]) -> None:
+    """Write to something that is no file on a disk, and close it; a reader who left has seen enough."""
+    with suppress(BrokenPipeError), _text(descriptor) as stream:
+        stream.writelines(lines)
+
+
 def _replace(place: Path, lines: Iterable[str]) -> None:
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=place.parent, prefix=f".{place.name}.", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
+    descriptor, name = mkstemp(prefix=TEMPORARY, dir=place.parent)
+    temporary = Path(name)
+    try:
+        with _text(descriptor) as file:
+            os.fchmod(descriptor, 0o600)
             file.writelines(lines)
             file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(place)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            os.fsync(descriptor)
+        temporary.replace(place)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _text(descriptor: int) -> TextIO:
+    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")

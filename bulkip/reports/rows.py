@@ -46,8 +46,8 @@ def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
         **_reason(row, start, settled=settled),
         "http_status": row["http_status"],
         "attempts": row["attempts"],
-        "before": _names(row["before_names"]),
-        "after": _names(row["names"]),
+        "before": shown_names(row["before_names"]),
+        "after": shown_names(row["names"]),
         "data": None if row["value"] is None else json.loads(row["value"]),
         "empty": bool(row["empty"]),
         "note": row["note"],
@@ -68,7 +68,7 @@ def _reason(row: StoredRow, start: Mapping[str, float | int | str | None], *, se
     return {"error_class": start.get("error_class"), "error_code": None, "message": reason}
 
 
-def _names(text: str | None) -> JsonValue:
+def shown_names(text: str | None) -> JsonValue:
     """Return PTR names as a report shows them: null, one name, or a list."""
     names: list[JsonValue] = json.loads(text) if text else []
     if len(names) > 1:

@@ -2,30 +2,44 @@
 
 import hashlib
 import shutil
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
-from bulkip.run.endpoints import reach_of
+from bulkip.run.endpoints import Reach, reach_of
 from bulkip.run.execute import check_reports
+from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace, now_utc, overridden, prepare
 from bulkip.run.runs import find_run, run_folders
 from bulkip.run.signals import Signals
 from bulkip.run.stages import CONFIRMED
 from bulkip.settings import Job, LoadedJob, thawed_job
-from bulkip.store import Choice, RunReader, carry_over, reopen, replace_store
+from bulkip.store import Choice, RunHeader, RunReader, carry_over, reopen, replace_store
 
 REBASED = "rebased"
 """The folder, within that of the run, in which a changed plan is made."""
 
-UNSETTLED = Choice((Status.UNKNOWN,), shown_only=True)
+SETTLED_BY_READING = tuple(name for name, action in ACTIONS.items() if action.read_back is not None)
+UNSETTLED = Choice((Status.UNKNOWN,), actions=SETTLED_BY_READING)
 """What a resume takes up beside the items without a result: unknown writes that a read can settle."""
 FAILED = (Status.FAILED, Status.CONFLICT, Status.UNKNOWN)
 """What a retry takes up, with what was skipped because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnotherStart:
+    """A run that nobody else is at, how its API is reached, and what the caller wants."""
+
+    folder: Path
+    reach: Reach
+    way: Way
 
 
 def find_resumable(run_dir: Path, name: str) -> Path:
@@ -36,7 +50,7 @@ def find_resumable(run_dir: Path, name: str) -> Path:
     if name != "last":
         return find_run(run_dir, name)
     open_runs = [folder for folder in reversed(run_folders(run_dir)) if _has_work(folder)]
-    real = [folder for folder in open_runs if not _is_simulated(folder)]
+    real = [folder for folder in open_runs if not _header_of(folder).simulated]
     if not open_runs:
         raise UsageError(f"no run in {run_dir} has anything left to do; `bulkip runs` lists them")
     return (real or open_runs)[0]
@@ -46,82 +60,106 @@ def resume(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
     """Finish a run: everything that is not terminal, and every unknown write that a read can settle.
 
     A run that was confirmed is not asked again. Raises UsageError when its job
-    file was changed since, or nothing is left.
+    file was changed since, or nothing is left, Locked when somebody is at it.
     """
-    if not _has_work(folder):
-        raise UsageError(
-            f"{folder.name}: nothing is left to do; `bulkip report {folder.name}` shows its rows"
-        )
-    job = _job_of(folder, options)
-    _refuse_changed(folder, job)
-    return _go_on(folder, job, options, desk, UNSETTLED)
+    job = _job_to_resume(folder, options)
+    with _another_start("resume", folder, job, options, desk) as start:
+        _job_to_resume(folder, options)  # whoever had the lock until now may have finished the run
+        return _go_on(start, job, UNSETTLED)
 
 
 def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     """Finish a run with its changed job: what has the same key keeps its result, the rest is planned anew.
 
     The run keeps its id; its old store is kept beside the new one. A changed
-    plan is asked for again. Raises JobError, or UsageError when an unknown
-    write would be forgotten.
+    plan is asked for again. Raises JobError, UsageError when an unknown write
+    would be forgotten, Locked when somebody is at this run.
     """
-    with RunReader(folder) as reader:
-        header = reader.header()
-    options = replace(options, simulate=header.simulated)
     if job.job is None:
         prepare(job, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
-    reach = reach_of(job.job, options, desk.warn)
-    changed = prepare(
-        job, options, now_utc(), reach.ask_free_ips, place=RunPlace(header.id, folder / REBASED)
-    )
-    try:
-        carry_over(changed.run_dir, folder)
-        replace_store(changed.run_dir, folder)
-    finally:
-        shutil.rmtree(folder / REBASED, ignore_errors=True)
-    return _go_on(folder, changed.job, options, desk, UNSETTLED)
+    with _another_start("resume", folder, job.job, options, desk) as start:
+        way, place = start.way, RunPlace(_header_of(folder).id, folder / REBASED)
+        shutil.rmtree(place.folder, ignore_errors=True)  # a rebase that was killed leaves it
+        try:
+            changed = prepare(job, way.options, now_utc(), start.reach.ask_free_ips, place=place)
+            way.signals.hold()  # an interruption could leave the run without a store
+            carry_over(changed.run_dir, folder)
+            replace_store(changed.run_dir, folder)
+        finally:
+            shutil.rmtree(place.folder, ignore_errors=True)
+        return _go_on(start, changed.job, UNSETTLED)
 
 
 def job_file_of(folder: Path) -> Path:
     """Return where the job file of a run was when it was planned."""
-    with RunReader(folder) as reader:
-        header = reader.header()
+    header = _header_of(folder)
     return Path(str(header.settings.get("job_file", header.job_path)))
 
 
 def retry(folder: Path, classes: tuple[ErrorClass, ...], options: RunOptions, desk: Desk) -> Conclusion:
     """Run what failed once more, each with a new generation; with `classes` only those of these classes.
 
-    Writes are asked for again. Raises UsageError when nothing failed so.
+    Writes are asked for again. Raises UsageError when nothing failed so, Locked
+    when somebody is at this run.
     """
-    job = _job_of(folder, options)
-    choice = Choice(FAILED, classes)
-    with RunReader(folder) as reader:
-        if not reader.chosen(choice):
-            which = f" with class {', '.join(classes)}" if classes else ""
-            raise UsageError(f"{folder.name}: nothing failed{which}; `bulkip show {folder.name}` tells more")
-    return _go_on(folder, job, options, desk, choice)
+    job, choice = _job_of(folder, options), Choice(FAILED, classes)
+    _refuse_nothing_failed(folder, choice)
+    with _another_start("retry", folder, job, options, desk) as start:
+        _refuse_nothing_failed(folder, choice)  # whoever had the lock until now may have retried the same
+        return _go_on(start, job, choice)
 
 
-def _go_on(folder: Path, job: Job, options: RunOptions, desk: Desk, choice: Choice) -> Conclusion:
-    with RunReader(folder) as reader:
-        header = reader.header()
-        confirmed = reader.remembered(CONFIRMED) is True and choice is UNSETTLED
-    options = replace(options, simulate=header.simulated)
+@contextmanager
+def _another_start(
+    command: str, folder: Path, job: Job, options: RunOptions, desk: Desk
+) -> Iterator[AnotherStart]:
+    """Check what can be wrong, and keep others away from account and run until the block ends."""
+    options = replace(options, simulate=_header_of(folder).simulated)
     signals = Signals()
-    signals.hold()
+    signals.interrupt()
     reports = options.reports_of(job)
     check_reports(reports, job, options)
     reach = reach_of(job, options, desk.warn)
+    with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
+        locks.take_account(reach.account)
+        locks.take_run(folder)
+        yield AnotherStart(folder, reach, Way(options, desk, reports, signals))
+
+
+def _go_on(start: AnotherStart, job: Job, choice: Choice) -> Conclusion:
+    folder, way = start.folder, start.way
+    with RunReader(folder) as reader:
+        confirmed = reader.remembered(CONFIRMED) is True and choice is UNSETTLED
+    way.signals.hold()
     reopen(folder, choice)
     with RunReader(folder) as reader:
-        prepared = Prepared(folder, header, job, reader.items_left(), reader.writes_left(), 0)
-    return carry_out(prepared, reach.open, Way(options, desk, reports, signals, confirmed=confirmed))
+        items, writes = reader.items_left(), reader.writes_left()
+        prepared = Prepared(folder, reader.header(), job, items, writes, repeated=0)
+    return carry_out(prepared, start.reach.open, replace(way, confirmed=confirmed))
+
+
+def _job_to_resume(folder: Path, options: RunOptions) -> Job:
+    """Return the job of a run that can be resumed; raises UsageError."""
+    job = _job_of(folder, options)
+    if not _has_work(folder):
+        raise UsageError(
+            f"{folder.name}: nothing is left to do; `bulkip report {folder.name}` shows its rows"
+        )
+    _refuse_changed(folder, job)
+    return job
+
+
+def _refuse_nothing_failed(folder: Path, choice: Choice) -> None:
+    """Raise UsageError when a retry would have nothing to do."""
+    with RunReader(folder) as reader:
+        if not reader.chosen(choice):
+            which = f" with class {', '.join(choice.classes)}" if choice.classes else ""
+            raise UsageError(f"{folder.name}: nothing failed{which}; `bulkip show {folder.name}` tells more")
 
 
 def _job_of(folder: Path, options: RunOptions) -> Job:
-    with RunReader(folder) as reader:
-        header = reader.header()
+    header = _header_of(folder)
     job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
     return overridden(job, options.overrides)
 
@@ -148,6 +186,6 @@ def _has_work(folder: Path) -> bool:
         return False
 
 
-def _is_simulated(folder: Path) -> bool:
+def _header_of(folder: Path) -> RunHeader:
     with RunReader(folder) as reader:
-        return reader.header().simulated
+        return reader.header()

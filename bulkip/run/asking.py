@@ -1,21 +1,28 @@
 """What only the API knows while a plan is made: which addresses are free."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 import anyio
 from anyio import create_task_group, sleep
 
 from bulkip.access import Access
 from bulkip.brake import Brake
-from bulkip.client import Client
+from bulkip.client import Client, Judge
+from bulkip.course import Course
 from bulkip.errors import AccessError, Halt
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
-from bulkip.model import ApiRequest, ErrorClass, Purpose, Result, Status
-from bulkip.retry import Again, Course, Settled, decide
+from bulkip.model import ErrorClass, Purpose, Result, Status
+from bulkip.outage import Breaker
+from bulkip.retry import Again, Settled, decide
 from bulkip.run.engine import Endpoint, judge_of, transport_to
 from bulkip.settings import Job
 from bulkip.sources import FreeIpsSource, SourceError
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Attempt, Outcome
+from bulkip.wire import ApiRequest
 
 REFUSALS = frozenset(
     {ErrorClass.INVALID, ErrorClass.NOT_FOUND, ErrorClass.PERMISSION, ErrorClass.UNKNOWN_ANSWER}
@@ -43,6 +50,18 @@ class NoStore:
         """Keep when a read went out, so that the run's own pace counts it."""
         self._sent.append(outcome.sent_at)
 
+    async def remember(self, name: str, value: object) -> None:
+        """Forget what became known of the server; the run learns it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way to the API outside of a run; `brake` says what stopped it, if anything did."""
+
+    access: Access
+    client: Client
+    brake: Brake
+
 
 def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, ...]:
     """Return the addresses that are free now, asked through the same gate as every call.
@@ -63,18 +82,28 @@ def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, 
 
 
 async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
-    brake, judge = Brake(lambda _stop: None), judge_of(endpoint, job)
+    async with line_to(job, endpoint, judge_of(endpoint, job)) as line:
+        result = await _settled(line.access, line.client, request)
+    if result is None:
+        raise _stopped(line.brake.stop)
+    return result
+
+
+@asynccontextmanager
+async def line_to(job: Job, endpoint: Endpoint, judge: Judge) -> AsyncIterator[Line]:
+    """Open a connection that is paced and watched as that of a run, until the block ends."""
+    brake = Brake(lambda _stop: None)
     async with transport_to(endpoint, job) as wire, create_task_group() as pacing:
         now = judge.wall()
         pacer = Pacer(job.limits.rate, job.limits.headroom, [max(0.0, now - at) for at in endpoint.sent])
         pacing.start_soon(pacer.run)
-        gate = Gate(pacer, job.limits, lambda _event: None)
+        breaker = Breaker(job.breaker, lambda _event: None)
+        gate = Gate(pacer, job.limits, breaker, lambda _event: None)
         client = Client(wire, gate, NoStore(endpoint.sent), brake, judge)
-        result = await _settled(Access(client, endpoint.purse, brake, 0, 1), client, request)
+        access = Access(client, endpoint.purse, brake, 0, 1)
+        pacing.start_soon(breaker.watch, brake, access.knock)
+        yield Line(access, client, brake)
         pacing.cancel_scope.cancel()
-    if result is None:
-        raise _stopped(brake.stop)
-    return result
 
 
 async def _settled(access: Access, client: Client, request: ApiRequest) -> Result | None:

@@ -1,6 +1,6 @@
 """A run from its frozen plan to the exit code: read, ask, apply, report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -11,9 +11,19 @@ from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event
 from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
-from bulkip.run.ending import Conclusion, LastWord, Waits, close_books, code_of, count, write_reports
+from bulkip.run.ending import (
+    Conclusion,
+    LastWord,
+    Waits,
+    check_own,
+    close_books,
+    code_of,
+    count,
+    write_reports,
+)
 from bulkip.run.endpoints import OpenEndpoint
-from bulkip.run.engine import Endpoint
+from bulkip.run.engine import Endpoint, allowance_of
+from bulkip.run.halting import storage_stop
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.signals import Interrupted, Signals
@@ -29,6 +39,8 @@ from bulkip.safety import PlannedChanges, objections
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Change, RunReader
 
+Guard = Callable[[RunReader], None]
+"""Looks at the present values before the first write, and raises SafetyStop."""
 SHOWN_CHANGES = 5
 
 
@@ -51,6 +63,10 @@ class Desk(Protocol):
         """Raise SafetyStop unless the user wants these writes; called once, before the first of them."""
         ...
 
+    def say(self, text: str) -> None:
+        """Show what is good to know."""
+        ...
+
     def warn(self, text: str) -> None:
         """Show a warning."""
         ...
@@ -58,13 +74,19 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a run needs from its beginning to its end; a `confirmed` one is not asked again."""
+    """What a run needs from its beginning to its end; a `confirmed` one is not asked again.
+
+    One that does not `apply` ends once the present values are read. A `guard`
+    looks at them before the first write, and raises SafetyStop.
+    """
 
     options: RunOptions
     desk: Desk
     reports: tuple[ReportSpec, ...]
     signals: Signals
     confirmed: bool = False
+    apply: bool = True
+    guard: Guard = lambda _reader: None
     waits: Waits = field(default_factory=lambda: Waits({}))
 
     def tell(self, event: Event) -> None:
@@ -94,22 +116,49 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
             reached = _stages(prepared, endpoint, way)
             if endpoint.purse.made:
                 anyio.run(log_out, prepared, endpoint, reached.end.start, way.tell)
-    except Exception:  # a bug: the report is still written (design.md §2, exit code 1)
-        _conclude(prepared, Reached(StageEnd(None, None), internal=True), way)
-        raise
+    except StoreError as error:
+        reached = Reached(StageEnd(None, storage_stop(error)))
+    except Exception as error:  # a bug: the report is still written (design.md §2, exit code 1)
+        damage = _damage_behind(error, prepared)
+        if damage is None:
+            _conclude(prepared, Reached(StageEnd(None, None), internal=True), way)
+            raise
+        reached = Reached(StageEnd(None, storage_stop(damage)))
     return _conclude(prepared, reached, way)
 
 
+def _damage_behind(error: Exception, prepared: Prepared) -> StoreError | None:
+    """Return the damage of the run store that made an error; None when it is a bug."""
+    try:
+        with RunReader(prepared.run_dir) as reader:
+            return reader.damage_behind(error)
+    except StoreError:
+        return None
+
+
 def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
-    """Read, ask and apply, as far as it goes."""
+    """Read, ask and apply, as far as it goes; a store that fails between two stages stops the run, too."""
     end = StageEnd(None, None)
-    with RunReader(prepared.run_dir) as reader:
-        reads = reader.reads_left()
-    if reads:
-        end = _run(Stage.READING, prepared, endpoint, end, way)
-    end = _stopped_meanwhile(end, way.signals)
-    if end.stop is not None or not _left(prepared):
-        return Reached(end)
+    try:
+        rules = StageRules(way.options.grace_s, way.tell, allowance_of(prepared), way.signals)
+        with RunReader(prepared.run_dir) as reader:
+            reads = reader.reads_left()
+        if reads:
+            end = _run(Stage.READING, prepared, endpoint, end, rules)
+        end = _stopped_meanwhile(end, way.signals)
+        if end.stop is not None or not way.apply:
+            return Reached(end)
+        with RunReader(prepared.run_dir) as reader:
+            way.guard(reader)
+        return _apply(prepared, endpoint, end, rules, way) if _left(prepared) else Reached(end)
+    except SafetyStop as stop:
+        return Reached(end, safety=str(stop))
+    except StoreError as error:
+        return Reached(replace(end, stop=storage_stop(error)))
+
+
+def _apply(prepared: Prepared, endpoint: Endpoint, end: StageEnd, rules: StageRules, way: Way) -> Reached:
+    """Apply the plan once it is agreed to; a run that was confirmed is not asked again."""
     try:
         if not way.confirmed:
             way.signals.interrupt()
@@ -120,7 +169,7 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
         return Reached(replace(end, stop=signalled(interrupted.number)))
     finally:
         way.signals.hold()
-    return Reached(_stopped_meanwhile(_run(Stage.APPLYING, prepared, endpoint, end, way), way.signals))
+    return Reached(_stopped_meanwhile(_run(Stage.APPLYING, prepared, endpoint, end, rules), way.signals))
 
 
 def _stopped_meanwhile(end: StageEnd, signals: Signals) -> StageEnd:
@@ -135,8 +184,7 @@ def _left(prepared: Prepared) -> int:
         return reader.items_left()
 
 
-def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, way: Way) -> StageEnd:
-    rules = StageRules(grace_s=way.options.grace_s, tell=way.tell, signals=way.signals)
+def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, rules: StageRules) -> StageEnd:
     work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
     return anyio.run(work, backend_options={"use_uvloop": True})
 
@@ -160,11 +208,12 @@ def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     problems: dict[str, str] = {}
     counts, stop, safety = Counts(), reached.end.stop, reached.safety
     try:
+        check_own(prepared)
         counts = count(prepared.run_dir)
-        anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits)
+        anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits, way.tell)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)
-    problems |= write_reports(prepared.run_dir, way.reports)
+    problems |= write_reports(prepared, way.reports)
     if problems and stop is None:
         stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
     code = code_of(counts, stop, safety=safety is not None, internal=reached.internal)

@@ -1,7 +1,7 @@
 """What a run comes to: its exit code, its reports, and what stands in the store about its end."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from bulkip.reports.output import write_report
 from bulkip.run.planning import Prepared
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader, open_writer
+
+Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ def code_of(counts: Counts, stop: Stop | None, *, safety: bool = False, internal
     )
 
 
+def _deaf(_event: Event) -> None:
+    """Hear nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastWord:
     """What the store keeps about the end of an execution; `why` is reason and error class of a stop."""
@@ -77,10 +83,10 @@ class LastWord:
     why: tuple[str, str | None] | None
 
 
-async def close_books(run_dir: Path, word: LastWord, waits: Waits) -> None:
+async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = _deaf) -> None:
     """Write into the store how this execution of the run ended; raises StoreError."""
     try:
-        async with open_writer(run_dir) as writer:
+        async with open_writer(run_dir, tell) as writer:
             number = await writer.begin_start(time.time()) if word.start is None else word.start
             await writer.remember("waits", waits.rows())
             await writer.end_start(number, time.time(), word.exit_code, word.why)
@@ -94,13 +100,28 @@ def count(run_dir: Path) -> Counts:
         return reader.counts()
 
 
-def write_reports(run_dir: Path, reports: Iterable[ReportSpec]) -> dict[str, str]:
+def check_own(prepared: Prepared) -> None:
+    """Raise StoreError unless the store in the folder of a run can be read and is still that of this run."""
+    with RunReader(prepared.run_dir) as reader:
+        found = reader.header().id
+    if found != prepared.header.id:
+        raise StoreError(
+            f"{reader.path}: run store: this is run {found} now, not {prepared.header.id}; put the store back"
+        )
+
+
+def write_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> dict[str, str]:
     """Render reports from the store; return why any could not be written, by its path."""
     problems = {}
     for report in reports:
         try:
-            with RunReader(run_dir) as reader:
-                write_report(report.path, FORMATS[report.format](reader))
+            write_report(report.path, _lines(prepared, report.format))
         except StoreError as error:
             problems[report.path] = str(error)
     return problems
+
+
+def _lines(prepared: Prepared, form: str) -> Iterator[str]:
+    check_own(prepared)
+    with RunReader(prepared.run_dir) as reader:
+        yield from FORMATS[form](reader)

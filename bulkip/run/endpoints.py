@@ -2,15 +2,18 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from bulkip.errors import UsageError
+from bulkip.lockname import lock_name
+from bulkip.policy import Api
 from bulkip.purse import Purse
 from bulkip.run.asking import free_ips
 from bulkip.run.engine import Endpoint
 from bulkip.run.freeips import rehearsed_free_ips
+from bulkip.run.locking import Account
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import AskFreeIps, Prepared, overridden
 from bulkip.run.rehearsal import seeds_of
@@ -24,23 +27,37 @@ OpenEndpoint = Callable[[Prepared], AbstractContextManager[Endpoint]]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How a run gets to its API: for its calls, and for what only the API knows while a plan is made."""
+    """How a run gets to its API: for its calls, and for what only the API knows while a plan is made.
+
+    `account` is whose lock is needed first; None where a simulator answers.
+    """
 
     open: OpenEndpoint
     ask_free_ips: AskFreeIps
+    account: Account | None
 
 
 def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reach:
     """Return how to reach the API; raises UsageError when a secret or a fault file is missing or wrong."""
     if options.simulate:
         faults = read_faults(options.faults) if options.faults else ()
-        return Reach(lambda prepared: _simulated(prepared, faults), rehearsed_free_ips)
+        return Reach(lambda prepared: _simulated(prepared, faults), rehearsed_free_ips, None)
     if options.faults:
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
-    token, key = purse_secrets(job.api, os.environ, warn)
-    endpoint = Endpoint(job.api.url, Purse(time.time, token=token, key=key))
+    endpoint, account = endpoint_of(job.api, os.environ, warn)
     asked = overridden(job, options.overrides)
-    return Reach(lambda _prepared: nullcontext(endpoint), lambda source: free_ips(asked, endpoint, source))
+    return Reach(
+        lambda _prepared: nullcontext(endpoint), lambda source: free_ips(asked, endpoint, source), account
+    )
+
+
+def endpoint_of(
+    api: Api, environment: Mapping[str, str], warn: Callable[[str], None]
+) -> tuple[Endpoint, Account]:
+    """Return where a real API is called with which secret, and whose lock guards it; raises UsageError."""
+    token, key = purse_secrets(api, environment, warn)
+    endpoint = Endpoint(api.url, Purse(time.time, token=token, key=key))
+    return endpoint, Account(api.url, lock_name(api.url, token or key))
 
 
 @contextmanager

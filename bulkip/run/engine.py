@@ -1,31 +1,43 @@
 """How the parts of the engine are put together for one stage of a run."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import SystemRandom
+from types import MappingProxyType
 
 from anyio import create_task_group, to_thread
 
+from bulkip import followups
 from bulkip.access import Access
-from bulkip.actions import ACTIONS
+from bulkip.actions import ACTIONS, eq_show
+from bulkip.actions.action import Action
+from bulkip.allowance import Allowance
 from bulkip.brake import Brake
+from bulkip.ceiling import Ceiling
 from bulkip.classify import classify
-from bulkip.client import Client, Judge
+from bulkip.client import READABLE, Client, Judge
 from bulkip.events import Event, Stopping
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
 from bulkip.logins import LOGIN_ACTIONS
-from bulkip.model import ApiRequest, Reply, Verdict
+from bulkip.outage import Breaker
 from bulkip.purse import Purse
+from bulkip.run.halting import storage_stop
 from bulkip.run.planning import Prepared
 from bulkip.settings import Job
 from bulkip.store import RunReader, RunWriter, open_writer
+from bulkip.store.recount import ALLOWED_IN
 from bulkip.transport import Transport
+from bulkip.wire import ApiRequest, Reply, Verdict
 from bulkip.worker import Worker, WorkRules
 
 Tell = Callable[[Event], None]
+BESIDES: Mapping[str, Action] = MappingProxyType(
+    {followups.CHECK: followups.ACTION, eq_show.SHOW: eq_show.SHOW_ACTION}
+)
+"""What other scripts of the API are asked, besides logins: how writes went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +66,31 @@ class Engine:
 
 @asynccontextmanager
 async def open_engine(
-    prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell
+    prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell, allowance: Allowance
 ) -> AsyncIterator[Engine]:
     """Open store and connection, and pace the calls until the block ends.
 
-    `start` continues an execution of the run; None begins one.
+    `start` continues an execution of the run; None begins one, with what
+    `allowance` lets it spend.
     """
     brake = Brake(lambda stop: tell(Stopping(stop.reason)))
-    async with open_writer(prepared.run_dir) as writer:
+    async with open_writer(prepared.run_dir, tell) as writer:
+        writer.halt = lambda error: brake.pull(storage_stop(error))
         number = await writer.begin_start(time.time()) if start is None else start
+        await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
         with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
             async with transport_to(endpoint, prepared.job) as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, endpoint, reader)
                 pacing.start_soon(pacer.run)
-                gate = Gate(pacer, prepared.job.limits, tell)
+                breaker = Breaker(prepared.job.breaker, tell)
+                gate = Gate(pacer, prepared.job.limits, breaker, tell)
                 client = Client(wire, gate, writer, brake, judge_of(endpoint, prepared.job))
+                if await to_thread.run_sync(reader.remembered, READABLE) is True:
+                    client.knows_the_server()
                 probes = await to_thread.run_sync(reader.last_number, 0)
                 access = Access(client, endpoint.purse, brake, number, probes + 1)
-                worker = Worker(access, writer, brake, _rules(prepared, number))
+                pacing.start_soon(breaker.watch, brake, access.knock)
+                worker = Worker(access, writer, brake, allowance, _rules(prepared, number))
                 worker.tell = tell
                 yield Engine(worker, access, writer, reader, brake, number)
                 pacing.cancel_scope.cancel()
@@ -85,6 +104,15 @@ def transport_to(endpoint: Endpoint, job: Job) -> Transport:
         timeouts=job.timeouts,
         connections=job.limits.concurrency,
     )
+
+
+def allowance_of(prepared: Prepared) -> Allowance:
+    """Return what one start of a run may spend."""
+    job, safety = prepared.job, prepared.job.safety
+    with RunReader(prepared.run_dir) as reader:
+        items = reader.items()
+    ceiling = Ceiling(safety.max_failed, safety.min_sample, items)
+    return Allowance(job.retry.budget, ceiling, job.timeouts.job_s)
 
 
 async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> Pacer:
@@ -104,7 +132,7 @@ async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> P
 
 def judge_of(endpoint: Endpoint, job: Job) -> Judge:
     """Return what a client needs to understand the replies of an endpoint."""
-    purse, actions = endpoint.purse, {**ACTIONS, **LOGIN_ACTIONS}
+    purse, actions = endpoint.purse, {**ACTIONS, **LOGIN_ACTIONS, **BESIDES}
 
     def verdict(request: ApiRequest, reply: Reply, now: float) -> Verdict:
         return classify(request, actions[request.action], reply, redactor=purse.redactor, now=now)
@@ -117,6 +145,7 @@ def _rules(prepared: Prepared, start: int) -> WorkRules:
     return WorkRules(
         retry=job.retry,
         settle_s=job.verify.settle_s,
+        item_s=job.timeouts.item_s,
         read_again_after_s=job.safety.read_again_after_s,
         start=start,
         rng=SystemRandom(),

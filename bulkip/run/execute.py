@@ -5,10 +5,11 @@ from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.policy import ReportSpec
-from bulkip.reports.output import STDOUT, check_place
+from bulkip.reports.output import STDOUT, check_places
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
+from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, prepare
 from bulkip.run.signals import Signals
@@ -18,8 +19,9 @@ from bulkip.settings import Job, LoadedJob
 def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     """Run a job to its end and write its reports.
 
-    Raises UsageError, before anything is sent, when an input is wrong; a bug is
-    raised after the books are closed and the reports written.
+    Raises UsageError, before anything is sent, when an input is wrong, and
+    Locked when another run works for the account; a bug is raised after the
+    books are closed and the reports written.
     """
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
@@ -29,15 +31,19 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
     reports = options.reports_of(loaded.job)
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
-    prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
-    return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
+    with Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks:
+        locks.take_account(reach.account)
+        prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
+        locks.take_run(prepared.run_dir)
+        return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
 
 
 def check_reports(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:
     """Raise UsageError when a report has no place, or would replace what the job reads."""
     read = [job.path, options.faults, *(getattr(source, "path", None) for source in job.sources)]
     inputs = {Path(path).resolve() for path in read if path is not None}
+    reports = tuple(reports)
+    check_places(report.path for report in reports)
     for report in reports:
-        check_place(report.path)
         if report.path != STDOUT and Path(report.path).resolve() in inputs:
             raise UsageError(f"{report.path}: the job reads this file; give the report another path")

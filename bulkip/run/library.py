@@ -1,20 +1,25 @@
 """The library's front door: the same run as on the command line, inside somebody's own event loop."""
 
 import math
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyio import CancelScope, create_memory_object_stream, create_task_group, to_thread
+from anyio import CancelScope, create_memory_object_stream, create_task_group, from_thread, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from bulkip.errors import AccessError, Halt, JobError, SafetyStop
-from bulkip.events import Event, ItemSettled
+from bulkip.allowance import Allowance
+from bulkip.errors import AccessError, Halt, JobError, SafetyStop, StoreError
+from bulkip.events import Event, ItemSettled, NotStored
 from bulkip.model import Counts, Item, Result
-from bulkip.run.ending import LastWord, Waits, close_books, code_of
+from bulkip.reports.unsaved import unsaved_line
+from bulkip.run.ending import LastWord, Tell, Waits, check_own, close_books, code_of
 from bulkip.run.endpoints import reach_of
-from bulkip.run.engine import Endpoint
+from bulkip.run.engine import Endpoint, allowance_of
+from bulkip.run.halting import storage_stop
+from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, now_utc, prepare
 from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, run_stage
@@ -47,6 +52,7 @@ class Plan:
     changes: PlannedChanges
     writes: int
     start: int | None
+    allowance: Allowance
 
     @property
     def run_id(self) -> str:
@@ -57,7 +63,9 @@ class Plan:
 class Results:
     """The results of a run as they settle, each of them in the run store already.
 
-    Iterate over it; afterwards `counts`, `exit_code` and `stop` tell how the run ended.
+    Iterate over it; afterwards `counts`, `exit_code` and `stop` tell how the run
+    ended. `unsaved` is what the run store did not take because it failed: it
+    stands nowhere else.
     """
 
     def __init__(self, settled: MemoryObjectReceiveStream[ItemSettled]) -> None:
@@ -66,6 +74,7 @@ class Results:
         self.counts = Counts()
         self.exit_code: int | None = None
         self.stop: Stop | None = None
+        self.unsaved: list[NotStored] = []
 
     async def __aiter__(self) -> AsyncIterator[tuple[Item, Result]]:
         async for event in self._settled:
@@ -76,25 +85,29 @@ class Results:
 async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIterator[Plan]:
     """Freeze the plan of a job and read the values before its writes; nothing is written to the API.
 
-    Raises JobError with every problem of the targets, AccessError or Halt when
-    the reading was stopped. A simulator, if asked for, lives as long as the block.
+    Raises JobError with every problem of the targets, Locked when another run
+    works for the account, AccessError or Halt when the reading was stopped. The
+    locks are held, and a simulator, if asked for, lives as long as the block.
     """
     options = options or RunOptions()
     if job.job is None:
         raise JobError(job.problems)
     reach = await to_thread.run_sync(reach_of, job.job, options, _ignore)
-    prepared = await to_thread.run_sync(prepare, job, options, now_utc(), reach.ask_free_ips)
-    with ExitStack() as stack:
+    async with _closed_on_a_thread() as stack:
+        locks = stack.enter_context(Locks(Claim("library", job.job.name, options, _ignore, _ignore, _pause)))
+        await to_thread.run_sync(locks.take_account, reach.account)
+        prepared = await to_thread.run_sync(prepare, job, options, now_utc(), reach.ask_free_ips)
+        await to_thread.run_sync(locks.take_run, prepared.run_dir)
         endpoint = await to_thread.run_sync(stack.enter_context, reach.open(prepared))
-        end = await _read(prepared, endpoint, options)
+        allowance = await to_thread.run_sync(allowance_of, prepared)
+        end = await _read(prepared, endpoint, options.grace_s, allowance)
         changes, writes = await to_thread.run_sync(_ahead, prepared)
         try:
-            yield Plan(prepared, endpoint, changes, writes, end.start)
+            yield Plan(prepared, endpoint, changes, writes, end.start, allowance)
         finally:
-            with CancelScope(shield=True):
-                if endpoint.purse.made:
+            if endpoint.purse.made:
+                with CancelScope(shield=True):
                     await log_out(prepared, endpoint, end.start, _deaf)
-                await to_thread.run_sync(stack.close)
 
 
 @asynccontextmanager
@@ -113,46 +126,75 @@ async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterato
 
     def tell(event: Event) -> None:
         waits.notice(event)
-        if isinstance(event, ItemSettled):
-            send.send_nowait(event)
+        match event:
+            case ItemSettled():
+                send.send_nowait(event)
+            case NotStored():
+                results.unsaved.append(event)
+            case _:
+                pass
 
     async def apply() -> None:
-        rules = StageRules(grace_s=grace_s, tell=tell)
+        rules = StageRules(grace_s, tell, plan.allowance)
         try:
             end = await run_stage(Stage.APPLYING, plan.prepared, plan.endpoint, plan.start, rules)
-            await _close(plan, end, results, waits)
+            await _close(plan, end, results, waits, tell)
         finally:
             send.close()
 
-    async with create_task_group() as group:
-        group.start_soon(apply)
-        try:
-            yield results
-        finally:
-            if results.exit_code is None:
-                group.cancel_scope.cancel()
-            receive.close()
+    with receive:  # open until the last result is stored: the store tells of it, wanted or not
+        async with create_task_group() as group:
+            group.start_soon(apply)
+            try:
+                yield results
+            finally:
+                if results.exit_code is None:
+                    group.cancel_scope.cancel()
 
 
-async def _read(prepared: Prepared, endpoint: Endpoint, options: RunOptions) -> StageEnd:
-    rules = StageRules(grace_s=options.grace_s, tell=_deaf)
+@asynccontextmanager
+async def _closed_on_a_thread() -> AsyncIterator[ExitStack]:
+    """Give a stack whose contexts end off the loop, whatever happens: they touch files."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(stack.close)
+
+
+async def _read(prepared: Prepared, endpoint: Endpoint, grace_s: float, allowance: Allowance) -> StageEnd:
+    unsaved: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, NotStored):
+            unsaved.append(unsaved_line(event))
+
+    rules = StageRules(grace_s, tell, allowance)
     end = await run_stage(Stage.READING, prepared, endpoint, None, rules)
     if end.stop is not None:
         kind = AccessError if end.stop.kind is StopKind.ACCESS else Halt
-        raise kind(f"{end.stop.reason} (run {prepared.header.id})")
+        error = kind(f"{end.stop.reason} (run {prepared.header.id})")
+        for line in unsaved:  # what was read and stands nowhere else
+            error.add_note(line)
+        raise error
     return end
 
 
-async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits) -> None:
-    results.counts = await to_thread.run_sync(_counts, plan.prepared)
+async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell: Tell) -> None:
     results.stop = end.stop
-    code = code_of(results.counts, end.stop)
-    why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
-    await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits)
-    results.exit_code = code
+    try:
+        results.counts = await to_thread.run_sync(_counts, plan.prepared)
+        code = code_of(results.counts, end.stop)
+        why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
+        await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits, tell)
+    except StoreError as error:
+        results.stop = end.stop or storage_stop(error)
+    results.exit_code = code_of(results.counts, results.stop)
 
 
 def _counts(prepared: Prepared) -> Counts:
+    check_own(prepared)
     with RunReader(prepared.run_dir) as reader:
         return reader.counts()
 
@@ -164,6 +206,12 @@ def _ahead(prepared: Prepared) -> tuple[PlannedChanges, int]:
 
 def _ignore(_warning: str) -> None:
     """Let a warning pass: there is nobody to show it to."""
+
+
+def _pause(seconds: float) -> None:
+    """Wait on a thread, until whoever started it gives up."""
+    time.sleep(seconds)
+    from_thread.check_cancelled()
 
 
 def _deaf(_event: Event) -> None:

@@ -22,8 +22,11 @@ class Overrides:
     max_retry_after_s: float | None = None
     connect_s: float | None = None
     attempt_s: float | None = None
+    item_s: float | None = None
+    job_s: float | None = None
     max_changes: Share | None = None
     max_clears: int | None = None
+    max_failed: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class RunOptions:
     `simulate` sends every call to a simulator that is seeded from the plan,
     `faults` makes that simulator misbehave. `grace_s` is what calls in flight
     get after the first signal. `reports` stand in place of the job's own;
-    `shown` is the format of one more, on stdout.
+    `shown` is the format of one more, on stdout. `lock_timeout_s` is how long
+    to wait for another run of the same account to end.
     """
 
     run_dir: Path = DEFAULT_RUN_DIR
     simulate: bool = False
     faults: Path | None = None
     grace_s: float = 20.0
+    lock_timeout_s: float = 0.0
     overrides: Overrides = field(default_factory=Overrides)
     reports: tuple[ReportSpec, ...] | None = None
     shown: str | None = None

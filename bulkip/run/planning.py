@@ -2,7 +2,7 @@
 
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -35,7 +35,7 @@ AskFreeIps = Callable[[FreeIpsSource], Sequence[str]]
 
 WRITING = Writing(
     actions=frozenset(name for name, action in ACTIONS.items() if action.writes),
-    shown=frozenset(name for name, action in ACTIONS.items() if action.writes and action.read_back),
+    shown=frozenset(name for name, action in ACTIONS.items() if action.reads_before),
 )
 
 
@@ -150,6 +150,14 @@ def prepare(
     return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
 
 
+def prepare_items(job: Job, options: RunOptions, items: Iterable[Item], now: datetime) -> Prepared:
+    """Freeze items that were planned before into a new run store; `job` has only its settings left."""
+    place = _new_place(options, now)
+    header = _header(job, options, now, place.run_id)
+    frozen = freeze(place.folder, header, items, WRITING)
+    return Prepared(place.folder, header, job, frozen.items, frozen.writes, frozen.repeated)
+
+
 def overridden(job: Job, overrides: Overrides) -> Job:
     """Return a job with the settings that the caller set otherwise."""
     o = overrides
@@ -159,8 +167,10 @@ def overridden(job: Job, overrides: Overrides) -> Job:
             job.limits, rate=o.rate, concurrency=o.concurrency, max_retry_after_s=o.max_retry_after_s
         ),
         retry=_set(job.retry, attempts=None if o.retries is None else o.retries + 1),
-        timeouts=_set(job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s),
-        safety=_set(job.safety, max_changes=o.max_changes, max_clears=o.max_clears),
+        timeouts=_set(
+            job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s, item_s=o.item_s, job_s=o.job_s
+        ),
+        safety=_set(job.safety, max_changes=o.max_changes, max_clears=o.max_clears, max_failed=o.max_failed),
     )
 
 
@@ -169,8 +179,13 @@ def _set(policy: T, **values: Any) -> T:
     return replace(policy, **{name: value for name, value in values.items() if value is not None})
 
 
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time, and that no other run has."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
 def _new_place(options: RunOptions, now: datetime) -> RunPlace:
-    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_id = new_run_id(now)
     return RunPlace(run_id, options.run_dir / "runs" / run_id)
 
 

@@ -9,18 +9,21 @@ from anyio import (
     TASK_STATUS_IGNORED,
     CancelScope,
     create_task_group,
+    current_time,
     open_signal_receiver,
     sleep,
     to_thread,
 )
 from anyio.abc import TaskStatus
 
+from bulkip.allowance import Allowance
 from bulkip.brake import Brake
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import StageEnded, StageStarted, Stopping
 from bulkip.feeds import ApplyingFeed, ReadingFeed
 from bulkip.model import ErrorClass
-from bulkip.run.engine import Endpoint, Engine, Tell, open_engine
+from bulkip.run.engine import Endpoint, Engine, Tell, allowance_of, open_engine
+from bulkip.run.halting import HaltingFeed, storage_stop
 from bulkip.run.planning import Prepared
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
 from bulkip.scheduler import Scheduler
@@ -39,10 +42,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """How stages run: `signals` are given on a command line, and not inside somebody's program."""
+    """How the stages of one start run: `signals` are given on a command line, not in somebody's program."""
 
     grace_s: float
     tell: Tell
+    allowance: Allowance
     signals: Signals | None = None
 
 
@@ -58,9 +62,10 @@ async def run_stage(
     stage: Stage, prepared: Prepared, endpoint: Endpoint, start: int | None, rules: StageRules
 ) -> StageEnd:
     """Run one stage to its end or its stop; a store that fails is a stop like others."""
+    stop: Stop | None = None
     try:
         async with (
-            open_engine(prepared, endpoint, start, rules.tell) as engine,
+            open_engine(prepared, endpoint, start, rules.tell, rules.allowance) as engine,
             create_task_group() as heeding,
         ):
             start = engine.start
@@ -70,6 +75,7 @@ async def run_stage(
             if stage is Stage.APPLYING:
                 await engine.writer.remember(CONFIRMED, value=True)
             await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
+            stop = engine.brake.stop
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
             heeding.cancel_scope.cancel()
@@ -78,8 +84,9 @@ async def run_stage(
         error = leading_error(raised)
         if not isinstance(error, StoreError):
             raise error from raised
-        rules.tell(Stopping(str(error)))
-        return StageEnd(start, Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL))
+        if stop is None or stop.reason != str(error):
+            rules.tell(Stopping(str(error)))
+        return StageEnd(start, stop or storage_stop(error))
 
 
 async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
@@ -92,19 +99,33 @@ async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, s
     with scope:
         async with create_task_group() as group:
             group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
-            await Scheduler(feed, engine.brake).run(workers, engine.worker.step)
+            group.start_soon(_end_of_time, engine.brake, rules.allowance)
+            await Scheduler(HaltingFeed(feed, engine.brake), engine.brake).run(workers, engine.worker.step)
             group.cancel_scope.cancel()
 
 
 async def log_out(prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell) -> None:
     """Give back the tokens that this run made; what fails here changes nothing about the run."""
     try:
-        async with open_engine(prepared, endpoint, start, tell) as engine:
+        allowance = await to_thread.run_sync(allowance_of, prepared)
+        async with open_engine(prepared, endpoint, start, tell, allowance) as engine:
             await engine.access.log_out()
     except (BaseExceptionGroup, StoreError) as raised:
         error = leading_error(raised)
         if not isinstance(error, StoreError):
             raise error from raised
+
+
+async def _end_of_time(brake: Brake, allowance: Allowance) -> None:
+    """Stop the run when its time is up (`timeouts.job`); the stages of a start share it."""
+    if allowance.time_left_s is None:
+        return
+    begun = current_time()
+    try:
+        await sleep(allowance.time_left_s)
+    finally:
+        allowance.time_left_s = max(0.0, allowance.time_left_s - (current_time() - begun))
+    brake.pull(Stop(StopKind.HALT, "the time for this run is up (`timeouts.job`)", ErrorClass.DEADLINE))
 
 
 async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> None:

@@ -1,7 +1,7 @@
 """What a job file asks for, checked as a whole: the job, or everything that is wrong with it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,13 @@ def _position(problem: Problem) -> tuple[int, int]:
     return problem.place.line, problem.place.column
 
 
+def _safety(file: JobFile, loaded: LoadedJob) -> Safety:
+    """Return the limits of a job; one that only reads has a failure ceiling only when it states one."""
+    writes = any(ACTIONS[step.action].writes for step in loaded.steps)
+    stated = "max_failed" in file.safety.model_fields_set
+    return loaded.safety if writes or stated else replace(loaded.safety, max_failed=None)
+
+
 def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> LoadedJob:
     job = Job(
         name=file.name or path.stem,
@@ -132,7 +139,7 @@ def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> Load
         retry=RetryPolicy(**_values(file.retry)),
         breaker=Breaker(**_values(file.breaker)),
         timeouts=Timeouts(**_values(file.timeouts)),
-        safety=loaded.safety,
+        safety=_safety(file, loaded),
         rollout=Rollout(**_values(file.rollout)),
         verify=Verify(**_values(file.verify)),
         reports=file.reports,

@@ -8,10 +8,7 @@ from bulkip.settings.fields import did_you_mean
 from bulkip.settings.schema import BLOCKS, JobFile
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
-    "retry": ("budget",),
-    "breaker": ("after", "give_up"),
-    "timeouts": ("item", "job"),
-    "safety": ("max_failed", "min_sample", "forward"),
+    "safety": ("forward",),
     "rollout": ("steps", "pause", "verify_between"),
     "verify": ("mode", "resolvers", "timeout", "required"),
     "reports": (

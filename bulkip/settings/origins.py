@@ -11,6 +11,7 @@ from bulkip.policy import SecretRef, SecretSource
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?")
+_BRACKETED = re.compile(r"\[[^\[\]]*\](?::[0-9]*)?")
 _MAX_PORT = 65535
 
 
@@ -47,12 +48,17 @@ def _check_origin(parts: SplitResult, url: str) -> None:
     host = parts.hostname or ""
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError(f"{quoted(url)} is not an https URL; write it like https://host/ip.php")
-    if not (_is_ip(host) if "[" in parts.netloc else _HOST.fullmatch(host)):
+    if not (_is_bracketed(parts.netloc, host) if "[" in parts.netloc else _HOST.fullmatch(host)):
         raise ValueError(f"{quoted(url)} has no valid host name")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError(
             f"{quoted(url)} is not encrypted; plain http is for 127.0.0.1, ::1 and localhost only"
         )
+
+
+def _is_bracketed(netloc: str, host: str) -> bool:
+    """Say whether an address stands in brackets, and nothing behind them but a port."""
+    return _is_ip(host) and _BRACKETED.fullmatch(netloc) is not None
 
 
 def _is_loopback(host: str) -> bool:

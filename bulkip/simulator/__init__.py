@@ -5,6 +5,9 @@ from bulkip.simulator.dialects import Dialect
 from bulkip.simulator.embedded import EmbeddedSimulator
 from bulkip.simulator.faultfile import read_faults
 from bulkip.simulator.faults import Fault, FaultError
+from bulkip.simulator.nameserver.log import QueryEntry, UpdateEntry
+from bulkip.simulator.nameserver.settings import DnsSettings, DnsUpdate
+from bulkip.simulator.nameserver.troubles import DnsTrouble
 from bulkip.simulator.requestlog import LogEntry, RequestLog
 from bulkip.simulator.seeds import Seed, Subnet, TrafficPoint, has_traffic, invented_account, invented_ptr
 from bulkip.simulator.server import Simulator
@@ -14,12 +17,16 @@ from bulkip.simulator.state import Effect, SimulatorState
 
 __all__ = [
     "Dialect",
+    "DnsSettings",
+    "DnsTrouble",
+    "DnsUpdate",
     "Effect",
     "EmbeddedSimulator",
     "Fault",
     "FaultError",
     "Finish",
     "LogEntry",
+    "QueryEntry",
     "RequestLog",
     "Seed",
     "Simulator",
@@ -28,6 +35,7 @@ __all__ = [
     "Subnet",
     "TokenEnd",
     "TrafficPoint",
+    "UpdateEntry",
     "has_traffic",
     "invented_account",
     "invented_ptr",

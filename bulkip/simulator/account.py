@@ -68,6 +68,7 @@ class Question:
 
     call: Call
     account: Account
+    propagation_s: float | None = None  # how much later DNS shows what it writes, where a fault says so
 
     def text(self, field: str) -> str:
         """Return a form field; empty when it was not sent."""

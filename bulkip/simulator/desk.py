@@ -1,7 +1,7 @@
 """What happens to each call: refused, spoiled or answered; decided and logged before anything goes back."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -61,7 +61,7 @@ class Desk:
         self.faults = FaultBook(settings.faults)
         self._settings = settings
         sessions = Sessions(settings.token, settings.keys, settings.token_life_s, settings.token_uses)
-        self._account = Account(state, sessions, Curtain(), Callbacks())
+        self.account = Account(state, sessions, Curtain(), Callbacks())
         self._windows = SlidingWindows(settings.limits)
 
     def settle(self, call: Call, early: Page | None = None) -> Ruling:
@@ -70,7 +70,7 @@ class Desk:
         An `early` page is for a request that could not be read at all.
         """
         # A token that this call ends is still the one that it came with.
-        came_with = self._account.sessions.find(call.token)
+        came_with = self.account.sessions.find(call.token)
         settled = Settled(Answering(early)) if early is not None else self._admit(call)
         self.log.add(self._entry(call, settled, settled.session if call.action == "login" else came_with))
         return settled.ruling
@@ -79,10 +79,10 @@ class Desk:
         """Count a call, and let it pass when every limit has room."""
         wait_s = self._windows.admit(call.at)
         ip = _address(call)
-        sighting = self._account.state.sight(call.action, ip, admitted=wait_s == 0)
+        sighting = self.account.state.sight(call.action, ip, admitted=wait_s == 0)
         if wait_s > 0:
             return Settled(Answering(self._throttled(wait_s), self._settings.latency_s), "limit")
-        return self._serve(Question(call, self._account), self.faults.take(call.action, ip, sighting))
+        return self._serve(Question(call, self.account), self.faults.take(call.action, ip, sighting))
 
     def _serve(self, question: Question, fault: Fault | None) -> Settled:
         """Answer an admitted call, as its fault wants it."""
@@ -103,7 +103,7 @@ class Desk:
         script = SCRIPTS.get(question.call.script)
         if script is None:
             return html_page(HTTPStatus.NOT_FOUND), Outcome(Refusal("no such script"))
-        outcome = script(question)
+        outcome = script(replace(question, propagation_s=fault.propagation_s) if fault else question)
         if fault is not None and fault.lag_s is not None:
             hide(outcome.written, question, fault.lag_s)
         if fault is not None and fault.callback is not None:
@@ -113,7 +113,7 @@ class Desk:
     def _spoiled(self, question: Question, fault: Fault, delay_s: float) -> Ruling:
         """Return the wrong answer that a fault gives, or the end of the connection."""
         if fault.token is not None:
-            refusal = self._account.sessions.kill(question.call.token, fault.token)
+            refusal = self.account.sessions.kill(question.call.token, fault.token)
             page = worded(refusal, self._settings.dialects)
         elif fault.answers:
             page = fault.page()

@@ -26,7 +26,7 @@ class EmbeddedSimulator:
         with ExitStack() as stack:
             # The seeds are read in the caller's thread: they may come from a database of his.
             simulator = Simulator(self._seeds, self._settings, time.monotonic)
-            stack.callback(simulator.state.close)
+            stack.callback(simulator.close)
             portal = stack.enter_context(start_blocking_portal("asyncio", {"use_uvloop": True}))
             stack.enter_context(portal.wrap_async_context_manager(simulator))
             self._open = stack.pop_all()

@@ -1,10 +1,13 @@
-"""Which fault, if any, a call meets: the first rule that fits."""
+"""Which fault, if any, a call or a DNS query meets: the first rule that fits."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+from bulkip.addresses import Block
 from bulkip.simulator.faults import Fault
+from bulkip.simulator.nameserver.faultchecks import fits
+from bulkip.simulator.nameserver.troubles import Asked
 from bulkip.simulator.scripts import WRITES
 from bulkip.simulator.state import Sighting
 
@@ -21,45 +24,59 @@ class _Rule:
         self._attempts = frozenset(fault.attempts)
         self._applied = 0
 
-    def applies(self, action: str, ip: str | None, sighting: Sighting) -> bool:
+    def meets_call(self, action: str, ip: str | None, sighting: Sighting) -> bool:
         """Say whether the fault is meant for this call and not used up."""
-        fault = self.fault
         return (
-            fault.action in ("*", action)
-            and (not fault.needs_a_write or action in WRITES)
-            and (not self._attempts or sighting.attempt in self._attempts)
-            and sighting.ordinal % fault.every == 0
-            and (fault.times is None or self._applied < fault.times)
-            and self._covers(ip)
-            and (fault.probability >= 1 or self._falls(action, ip, sighting.attempt))
+            self.fault.dns is None
+            and self.fault.action in ("*", action)
+            and (not self.fault.needs_a_write or action in WRITES)
+            and self._covers([ip])
+            and self._applies(action, ip, sighting)
         )
 
-    def _falls(self, action: str, ip: str | None, attempt: int) -> bool:
+    def meets_query(self, asked: Asked, leads_to: Sequence[str], sighting: Sighting) -> bool:
+        """Say whether the fault is meant for this query and not used up."""
+        return (
+            fits(self.fault, asked)
+            and self._covers([asked.ip, *leads_to])
+            and self._applies(asked.action, asked.subject, sighting)
+        )
+
+    def _applies(self, action: str, subject: str | None, sighting: Sighting) -> bool:
+        """Say whether it is this one's turn, and the fault is not used up."""
+        fault = self.fault
+        return (
+            (not self._attempts or sighting.attempt in self._attempts)
+            and sighting.ordinal % fault.every == 0
+            and (fault.times is None or self._applied < fault.times)
+            and (fault.probability >= 1 or self._falls(action, subject, sighting.attempt))
+        )
+
+    def _falls(self, action: str, subject: str | None, attempt: int) -> bool:
         """Throw the dice: always the same for a seed, a rule, an action, an address and an attempt.
 
         The order in which calls arrive has no say in it, so that a run with
         many calls in flight meets the same faults again.
         """
-        thrown = f"{self.fault.seed}/{self._number}/{action}/{ip}/{attempt}".encode(errors="replace")
+        thrown = f"{self.fault.seed}/{self._number}/{action}/{subject}/{attempt}".encode(errors="replace")
         return int.from_bytes(blake2b(thrown, digest_size=8).digest()) < self.fault.probability * _DIE
 
-    def _covers(self, ip: str | None) -> bool:
-        if self._block is None:
-            return True
-        if ip is None:
-            return False
-        try:
-            address = ipaddress.ip_address(ip)
-        except ValueError:
-            return False
-        return (
-            address.version == self._block.version and self._block.first <= int(address) <= self._block.last
-        )
+    def _covers(self, ips: Iterable[str | None]) -> bool:
+        block = self._block
+        return block is None or any(_holds(block, ip) for ip in ips if ip is not None)
 
     def take(self) -> Fault:
         """Count an application."""
         self._applied += 1
         return self.fault
+
+
+def _holds(block: Block, ip: str) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return address.version == block.version and block.first <= int(address) <= block.last
 
 
 class FaultBook:
@@ -74,5 +91,10 @@ class FaultBook:
 
     def take(self, action: str, ip: str | None, sighting: Sighting) -> Fault | None:
         """Return the fault a call meets, and count it as applied."""
-        rule = next((rule for rule in self._rules if rule.applies(action, ip, sighting)), None)
+        rule = next((rule for rule in self._rules if rule.meets_call(action, ip, sighting)), None)
+        return rule.take() if rule else None
+
+    def take_query(self, asked: Asked, leads_to: Sequence[str], sighting: Sighting) -> Fault | None:
+        """Return the fault a query meets, and count it; `leads_to` are the addresses in its right answer."""
+        rule = next((rule for rule in self._rules if rule.meets_query(asked, leads_to, sighting)), None)
         return rule.take() if rule else None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bulkip.addresses import parse_expression
 from bulkip.simulator.faultfields import FaultFields
+from bulkip.simulator.nameserver.faultchecks import query_problems
 from bulkip.simulator.scripts import ACTIONS, WRITES
 
 RESETS = ("before", "after", "close")
@@ -44,9 +45,12 @@ def problems_of(fault: FaultFields) -> Iterator[Mistake]:
     """Yield everything that is wrong with a fault."""
     yield from _target_problems(fault)
     yield from _chance_problems(fault)
+    yield from query_problems(fault)
+    yield from _wait_problems(fault)
+    if fault.dns is not None:
+        return
     yield from _deed_problems(fault)
     yield from _effect_problems(fault)
-    yield from _wait_problems(fault)
     yield from _answer_problems(fault)
     yield from _redirect_problems(fault)
     yield from _delivery_problems(fault)
@@ -56,7 +60,8 @@ def _target_problems(fault: FaultFields) -> Iterator[Mistake]:
     if fault.action != "*" and fault.action not in ACTIONS:
         yield "action", f"no action is called `{fault.action}`; {closest(fault.action, (*ACTIONS, '*'))}"
     elif fault.needs_a_write and fault.action not in ("*", *WRITES):
-        name = "lag" if fault.lag_s is not None else "callback"
+        left = {"lag": fault.lag_s, "callback": fault.callback, "propagation": fault.propagation_s}
+        name = next(name for name, value in left.items() if value is not None)
         yield name, f"`{fault.action}` writes nothing; it fits {' and '.join(WRITES)}"
     try:
         if fault.ip is not None and parse_expression(fault.ip, allow_ipv6=True).excluded:
@@ -82,7 +87,7 @@ def _deed_problems(fault: FaultFields) -> Iterator[Mistake]:
     if len(deeds) > 1:
         yield deeds[0], f"a call cannot have {' and '.join(deeds)} at once (body and json count as status)"
     if not deeds and not fault.delay_s and not _changes(fault):
-        known = "status, body, json, redirect, bomb, reset, hang, token, callback"
+        known = "status, body, json, redirect, bomb, reset, hang, token, callback, dns"
         yield "", f"the fault says nothing to do; give one of {known}, {', '.join(_CHANGES)} or delay"
     if fault.reset is not None and fault.reset not in RESETS:
         yield "reset", f"`{fault.reset}` is not a way to reset; {closest(fault.reset, RESETS)}"
@@ -103,11 +108,15 @@ def _deeds(fault: FaultFields) -> list[str]:
     return [*(name for name, value in chosen.items() if value is not None), *(["status"] if own else [])]
 
 
-_CHANGES = ("lag", "drip", "truncate", "duplicate_keys", "keep_alive")
+_LEFT_BY_WRITES = ("lag", "propagation")
+_CHANGES = (*_LEFT_BY_WRITES, "drip", "truncate", "duplicate_keys", "keep_alive")
 
 
 def _changes(fault: FaultFields) -> list[str]:
-    values = (fault.lag_s, fault.drip, fault.truncate, fault.duplicate_keys or None, fault.keep_alive)
+    values = (
+        *(fault.lag_s, fault.propagation_s, fault.drip),
+        *(fault.truncate, fault.duplicate_keys or None, fault.keep_alive),
+    )
     return [name for name, value in zip(_CHANGES, values, strict=True) if value is not None]
 
 
@@ -116,8 +125,9 @@ def _effect_problems(fault: FaultFields) -> Iterator[Mistake]:
         yield "effect", f"contradicts `reset: {fault.reset}`; remove it"
     if fault.effect is not None and fault.answers_rightly:
         yield "effect", "a right answer has its effect; add a status, reset or hang, or remove it"
-    if fault.lag_s is not None and not fault.answers_rightly and not fault.carries_out:
-        yield "lag", "without an effect nothing lags; add `effect: true` or remove it"
+    for name, seconds in zip(_LEFT_BY_WRITES, (fault.lag_s, fault.propagation_s), strict=True):
+        if seconds is not None and not fault.answers_rightly and not fault.carries_out:
+            yield name, "without an effect nothing lags; add `effect: true` or remove it"
     if fault.lag_s is not None and fault.callback is not None:
         yield "lag", "a callback hides the new value by itself; remove it"
 
@@ -128,6 +138,7 @@ def _wait_problems(fault: FaultFields) -> Iterator[Mistake]:
         "hang": fault.hang_s,
         "retry_after": fault.retry_after_s,
         "lag": fault.lag_s,
+        "propagation": fault.propagation_s,
         "callback": fault.callback.after_s if fault.callback else None,
     }
     for name, seconds in waits.items():
@@ -196,5 +207,5 @@ def _delivery_problems(fault: FaultFields) -> Iterator[Mistake]:
     if fault.reset is None and fault.hang_s is None:
         return
     for name in _changes(fault):
-        if name != "lag":
+        if name not in _LEFT_BY_WRITES:
             yield name, "there is no answer that it could change; remove it"

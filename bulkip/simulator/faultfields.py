@@ -6,6 +6,7 @@ from typing import Literal
 
 from bulkip.model import JsonValue
 from bulkip.simulator.callbacks import Finish
+from bulkip.simulator.nameserver.troubles import DnsTrouble
 from bulkip.simulator.sessions import TokenEnd
 
 
@@ -41,6 +42,12 @@ class FaultFields:
     clean: bool = False
     duplicate_keys: bool = False
     keep_alive: Literal["close"] | None = None
+    propagation_s: float | None = None
+    dns: DnsTrouble | None = None
+    query_type: str | None = None
+    query_name: str | None = None
+    wrong_names: tuple[str, ...] = ()
+    server: int | None = None
 
     @property
     def answers(self) -> bool:
@@ -63,4 +70,4 @@ class FaultFields:
     @property
     def needs_a_write(self) -> bool:
         """Whether it says something about what a write leaves, so that reads are not meant."""
-        return self.lag_s is not None or self.callback is not None
+        return any(each is not None for each in (self.lag_s, self.callback, self.propagation_s))

@@ -14,6 +14,9 @@
       - {action: update_ptr, callback: 3}
       - {action: update_ptr, reset: after, lag: 2s}
       - {action: get_ip, redirect: 307}
+      - {action: update_ptr, ip: 203.0.113.8, propagation: 30s}
+      - {dns: servfail, type: PTR, ip: 203.0.113.9, attempt: 1-2}
+      - {dns: wrong, ip: 203.0.113.10, names: [other.example.net]}
 
 The first rule that fits a call wins. Which calls it fits:
 `action`   one action, or "*" (the default) for all; of auth.php: login, info,
@@ -43,6 +46,7 @@ What happens to them, one of:
 What changes the answer that goes back, be it wrong or right; alone or together:
 `delay`    it comes so much later.
 `lag`      what a write changed is seen by readers so much later.
+`propagation`  what a write changed is seen in DNS so much later.
 `drip`     N: it arrives at N bytes per second.
 `truncate` N: the body ends after N bytes, too early for its Content-Length, and
            the connection with it; `clean: true` lets Content-Length say N.
@@ -50,6 +54,18 @@ What changes the answer that goes back, be it wrong or right; alone or together:
 `keep_alive: close`     the connection ends behind the answer, unannounced.
 
 `effect: true` carries out a write although its answer is lost or wrong.
+
+A rule with `dns` is about DNS queries, which no other rule is. Which ones:
+`ip`       whose reverse name is asked for, or to which a name that is asked for leads.
+`type`     PTR, A, AAAA, SOA, NS, CNAME or TXT; all when absent.
+`name`     a name, and all names below it.
+`server`   1, or 2 for the second server.
+`attempt`, `every`, `times`, `probability`  as above, counted for each server and type.
+What happens to them: `servfail`, `refuse`, `timeout` (silence), `truncate` (over UDP
+only, so that TCP is tried), `nxdomain`, `empty` (the name is there, the record is
+not), `wrong` (other `names`, or addresses), `lame` (no authority, but a hint at
+the root), `no-edns` (FORMERR for queries with EDNS), `garbage`, `late` (by `delay`,
+which all others may have too).
 """
 
 from collections.abc import Iterator, Mapping

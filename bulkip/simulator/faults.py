@@ -42,7 +42,9 @@ class Fault(FaultFields):
         return ", ".join(done) if done else f"delay {self.delay_s:g}s"
 
     def _deeds(self) -> Iterator[str]:
-        if self.reset:
+        if self.dns:
+            yield f"dns {self.dns}"
+        elif self.reset:
             yield f"reset {self.reset}"
         elif self.hang_s is not None:
             yield f"hang {self.hang_s:g}s"
@@ -60,6 +62,8 @@ class Fault(FaultFields):
     def _changes(self) -> Iterator[str]:
         if self.lag_s is not None:
             yield f"lag {self.lag_s:g}s"
+        if self.propagation_s is not None:
+            yield f"propagation {self.propagation_s:g}s"
         if self.drip is not None:
             yield f"drip {self.drip}/s"
         if self.truncate is not None:

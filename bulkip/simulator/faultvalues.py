@@ -11,6 +11,7 @@ from bulkip.model import JsonValue
 from bulkip.quantities import parse_duration_s, parse_percent
 from bulkip.simulator.callbacks import Finish
 from bulkip.simulator.faultchecks import closest
+from bulkip.simulator.nameserver.troubles import DnsTrouble
 from bulkip.simulator.sessions import TokenEnd
 
 Parser: TypeAlias = Callable[[Node], Any]
@@ -56,6 +57,17 @@ def _token_end(node: Node) -> TokenEnd:
     if not isinstance(node, str) or node not in known:
         raise MistakeError(f"a token does not die `{_shown(node)}`; {closest(_shown(node), known)}")
     return TokenEnd(node)
+
+
+def _dns_trouble(node: Node) -> DnsTrouble:
+    known = tuple(trouble.value for trouble in DnsTrouble)
+    if not isinstance(node, str) or node not in known:
+        raise MistakeError(f"no DNS trouble is called `{_shown(node)}`; {closest(_shown(node), known)}")
+    return DnsTrouble(node)
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(_text(each) for each in (node if isinstance(node, list) else [node]))
 
 
 def _finish(node: Node) -> Finish:
@@ -136,5 +148,11 @@ FIELDS: Mapping[str, tuple[str, Parser]] = MappingProxyType(
         "clean": ("clean", _flag),
         "duplicate_keys": ("duplicate_keys", _flag),
         "keep_alive": ("keep_alive", _text),
+        "propagation": ("propagation_s", _duration_s),
+        "dns": ("dns", _dns_trouble),
+        "type": ("query_type", _text),
+        "name": ("query_name", _text),
+        "names": ("wrong_names", _texts),
+        "server": ("server", whole_number),
     }
 )

@@ -76,7 +76,7 @@ def _update_ptr(question: Question) -> Outcome:
         return Outcome(Refusal(f"IP {question.text('ip')} is not assigned for server {question.text('id')}"))
     names = tuple(name.strip() for name in question.text("ptr").split("\n") if name.strip())
     seen = question.account.ptr(ip, question.call.at)
-    effect = question.account.state.set_ptr(ip, server_id, names, question.call.at)
+    effect = question.account.state.set_ptr(ip, server_id, names, question.call.at, question.propagation_s)
     return Outcome(Success({"message": ""}), Written(effect, ("ptr", ip), seen))
 
 

@@ -28,6 +28,7 @@ class Seed:
     Without `server_id` it accepts the first id that asks for it. `ptr` is the
     record, several separated by newlines, none when empty; None invents one.
     `traffic` is what get_traffic reports, () for nothing; None invents it.
+    `forward` are names that lead to it in DNS although no PTR says so yet.
     """
 
     ip: str
@@ -35,6 +36,7 @@ class Seed:
     location: str | None = None
     ptr: str | None = None
     traffic: tuple[TrafficPoint, ...] | None = None
+    forward: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
@@ -16,6 +16,9 @@ from bulkip.errors import UsageError
 from bulkip.simulator.delivery import deliver, drop
 from bulkip.simulator.desk import Desk, Dropping
 from bulkip.simulator.faults import Fault
+from bulkip.simulator.loopback import endpoint_text, loopback
+from bulkip.simulator.nameserver.beside import beside
+from bulkip.simulator.nameserver.clocks import Clocks
 from bulkip.simulator.pages import Call, Page, html_page
 from bulkip.simulator.requestlog import RequestLog
 from bulkip.simulator.seeds import INVENTED_SUBNETS, Seed, Subnet
@@ -47,16 +50,17 @@ class Simulator:
     ) -> None:
         self._settings = settings or SimulatorSettings()
         self._host = loopback(self._settings.host)
-        self._clock = clock
-        self._wall = wall
+        self._clocks = Clocks(clock, wall)
         self.state = SimulatorState(self._settings.state)
+        self._beside = beside(self._settings)
         try:
-            self.state.seed(seeds)
+            self.state.seed(self._beside.noting(seeds))
             self.state.seed(INVENTED_SUBNETS)
+            self._desk = Desk(self._settings, self.state)
+            self._beside.join(self._desk, self._clocks)
         except BaseException:
-            self.state.close()
+            self.close()
             raise
-        self._desk = Desk(self._settings, self.state)
         self._connections: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
         self._connected = 0
         self.url = ""
@@ -65,6 +69,16 @@ class Simulator:
     def log(self) -> RequestLog:
         """What the simulator saw."""
         return self._desk.log
+
+    @property
+    def dns(self) -> str:
+        """Where its name server is reached, as ADDRESS:PORT; empty when it has none."""
+        return next(iter(self._beside.endpoints), "")
+
+    @property
+    def secondary(self) -> str:
+        """Where its second name server is reached; empty when it has none."""
+        return next(iter(self._beside.endpoints[1:]), "")
 
     @property
     def token(self) -> str:
@@ -77,23 +91,38 @@ class Simulator:
 
     async def __aenter__(self) -> Self:
         self._stopping = anyio.Event()
+        async with AsyncExitStack() as stack:
+            stack.callback(self.close)
+            await stack.enter_async_context(self._beside)
+            await self._serve(stack)
+            self._open = stack.pop_all()
+        return self
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        """Listen until the stack ends, and tell where."""
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{script:.*}", self._receive)
         self._runner = web.AppRunner(
             app, access_log_class=unreadable_log(self._note_unreadable), shutdown_timeout=_SHUTDOWN_S
         )
+        stack.push_async_callback(self._stop_serving)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._settings.port, backlog=_BACKLOG).start()
-        except BaseException as error:
-            await self.__aexit__(None, None, None)
-            if isinstance(error, OSError):
-                raise self._taken(error) from error
-            raise
+        except OSError as error:
+            raise self._taken(error) from error
         port = self._runner.addresses[0][1]
-        shown = f"[{self._host}]" if ":" in self._host else self._host
-        self.url = f"http://{shown}:{port}/ip.php"
-        return self
+        self.url = f"http://{endpoint_text(self._host, port)}/ip.php"
+
+    async def _stop_serving(self) -> None:
+        self._stopping.set()
+        with anyio.CancelScope(shield=True):
+            await self._runner.cleanup()
+
+    def close(self) -> None:
+        """Forget everything; only a simulator whose block was never entered needs it."""
+        self.state.close()
+        self._beside.close()
 
     def _taken(self, error: OSError) -> UsageError:
         where = f"{self._host}:{self._settings.port}"
@@ -102,10 +131,7 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
-        with anyio.CancelScope(shield=True):
-            await self._runner.cleanup()
-        self.state.close()
+        await self._open.__aexit__(kind, error, trace)
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
@@ -128,8 +154,8 @@ class Simulator:
     def _call(self, request: web.BaseRequest, script: str, form: Mapping[str, str]) -> Call:
         """Return a request as it arrived, which is now."""
         return Call(
-            at=self._clock(),
-            wall=self._wall(),
+            at=self._clocks.monotonic(),
+            wall=self._clocks.wall(),
             method=request.method,
             script=script,
             form=form,
@@ -149,18 +175,6 @@ class Simulator:
             self._connected += 1
             self._connections[transport] = self._connected
         return self._connections[transport]
-
-
-def loopback(host: str) -> str:
-    """Return a loopback host as an address; raises `UsageError` for any other: everybody knows the token."""
-    if host == "localhost":
-        return "127.0.0.1"
-    try:
-        if ip_address(host).is_loopback:
-            return host
-    except ValueError:
-        pass
-    raise UsageError(f"--host `{host}`: the simulator listens on loopback only; use 127.0.0.1 or ::1")
 
 
 async def _read_form(request: web.Request) -> dict[str, str]:

@@ -9,6 +9,7 @@ from bulkip.errors import UsageError
 from bulkip.model import Rate
 from bulkip.simulator.dialects import PLAIN, Dialect, conflict
 from bulkip.simulator.faults import Fault
+from bulkip.simulator.nameserver.settings import DnsSettings, DnsUpdate
 
 HOUR_S = 3600.0
 
@@ -21,7 +22,8 @@ class SimulatorSettings:
     `state` names the file that keeps the state, temporary without one.
     `token` lives until a fault or its owner's logout ends it; the tokens that
     logins with one of `keys` make live `token_life_s` at most, and `token_uses`
-    calls to ip.php and eq.php.
+    calls to ip.php and eq.php. Without `dns` nobody answers DNS queries;
+    `dns_update` feeds a real name server.
     """
 
     token: str = "simulated"  # noqa: S105 - public on purpose: it opens nothing but the simulator
@@ -36,6 +38,8 @@ class SimulatorSettings:
     port: int = 0
     log: TextIO | None = None
     state: Path | None = None
+    dns: DnsSettings | None = None
+    dns_update: DnsUpdate | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no client could get past."""

@@ -2,7 +2,7 @@
 
 import ipaddress
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -55,6 +55,7 @@ class Effect:
     server_id: int
     before: tuple[str, ...]
     after: tuple[str, ...]
+    propagation_s: float | None = None  # how much later DNS shows it, where a fault says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class SimulatorState:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._db = open_state(path)
+        self._watchers: list[Callable[[Effect], None]] = []
 
     def close(self) -> None:
         """Give the database back; a temporary one is gone then."""
@@ -180,12 +182,14 @@ class SimulatorState:
         rows = [(str(ip), str(location)) for ip, location in self._rows(sql, subnet_id)]
         return sorted(rows, key=lambda row: int(ipaddress.ip_address(row[0])))
 
-    def set_ptr(self, ip: str, server_id: int, names: tuple[str, ...], at: float) -> Effect:
+    def set_ptr(
+        self, ip: str, server_id: int, names: tuple[str, ...], at: float, propagation_s: float | None = None
+    ) -> Effect:
         """Replace the PTR records of an address, by none when there are no names."""
         with self._transaction():
             before = self.ptr_of(ip)
             self._db.execute("UPDATE addresses SET ptr = ? WHERE ip = ?", ("\n".join(names), ip))
-            return self._note(Effect(at, "update_ptr", ip, server_id, before, names))
+            return self._note(Effect(at, "update_ptr", ip, server_id, before, names, propagation_s))
 
     def set_main(self, ip: str, server_id: int, at: float, *, ipmi: bool) -> Effect:
         """Make an address the main one of its server, or the one of its management interface."""
@@ -200,7 +204,14 @@ class SimulatorState:
             "INSERT INTO effects (at, action, ip, server_id, before, after) VALUES (?, ?, ?, ?, ?, ?)",
             (effect.at, effect.action, effect.ip, effect.server_id, before, after),
         )
+        for tell in self._watchers:
+            tell(effect)
         return effect
+
+    def watch(self, tell: Callable[[Effect], None]) -> None:
+        """Tell of every write from now on, in order, before anybody can read what it changed."""
+        with self._lock:
+            self._watchers.append(tell)
 
     def sight(self, action: str, ip: str | None, *, admitted: bool) -> Sighting:
         """Count a call and return its place; a call that a limit refused is seen, but is no attempt."""
@@ -215,6 +226,16 @@ class SimulatorState:
     def ptr_of(self, ip: str) -> tuple[str, ...]:
         """Return the PTR names of an address; none for an address the account does not have."""
         return _names(self._text("SELECT ptr FROM addresses WHERE ip = ?", canonical_ip(ip)))
+
+    def ptrs(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield every address that has PTR names, with them."""
+        with self._lock:
+            for ip, text in self._db.execute("SELECT ip, ptr FROM addresses WHERE ptr <> ''"):
+                yield ip, _names(text)
+
+    def networks(self) -> list[str]:
+        """Return the networks that the account's addresses stand in, as CIDR."""
+        return [row[0] for row in self._rows("SELECT DISTINCT network FROM addresses")]
 
     def main_of(self, server_id: int) -> str | None:
         """Return the main IPv4 address of a server; at the start the first that was seeded for it."""

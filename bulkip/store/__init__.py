@@ -1,5 +1,6 @@
 """The run store: one SQLite file that knows everything about a run."""
 
+from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.choice import Choice
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
@@ -7,7 +8,7 @@ from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
-from bulkip.store.writer import Attempt, Outcome, RunWriter, open_writer
+from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
     "TO_DO_AGAIN",

@@ -9,13 +9,14 @@ from bulkip.model import ErrorClass, Status
 class Choice:
     """Which items are opened again.
 
-    With `classes`, only those of these error classes. `shown_only` leaves out
-    writes that no read can show: they are sent again only when somebody asks.
+    With `classes`, only those of these error classes. With `actions`, only
+    those of these actions, and to settle what is in doubt: nothing that was
+    known of them is forgotten, and nothing is opened along with them.
     """
 
     statuses: tuple[Status, ...]
     classes: tuple[ErrorClass, ...] = ()
-    shown_only: bool = False
+    actions: tuple[str, ...] = ()
 
     def where(self) -> tuple[str, tuple[str, ...]]:
         """Return the condition in SQL, and the values that it binds."""
@@ -25,4 +26,7 @@ class Choice:
             marks = ",".join("?" * len(self.classes))
             where += f" AND result.error_class IN ({marks})"
             values += tuple(one.value for one in self.classes)
-        return where + (" AND item.shown" if self.shown_only else ""), values
+        if self.actions:
+            where += f" AND item.action IN ({','.join('?' * len(self.actions))})"
+            values += self.actions
+        return where, values

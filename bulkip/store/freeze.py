@@ -1,19 +1,19 @@
 """How a plan becomes a run store: items stream in, all of them are frozen or none."""
 
 import json
-import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
-from bulkip.model import Heading, Item, Place, Problem, Status
+from bulkip.model import Item, Place, Problem, Status
+from bulkip.store.files import make_file, make_folder, remove_if_empty, sync
+from bulkip.store.keepers import Keepers
 from bulkip.store.schema import (
     APPLICATION_ID,
-    CELL_END,
     TABLES,
     VERSION,
     RunHeader,
@@ -21,19 +21,15 @@ from bulkip.store.schema import (
     store_path,
 )
 
-_Heads: TypeAlias = "Heading | tuple[str, ...]"
-"""What stands above a target's cells: the heading of its list, or the names of its fields."""
-
 _ItemRow: TypeAlias = tuple[int, int, str, str, str, bool, bool, str | None, str, str, str | None]
 """An item as the columns of its table."""
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 BATCH = 2_000
 INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,0)"
-KEEP_HEADING = "INSERT INTO heading VALUES (?,?,?)"
-KEEP_TARGET = "INSERT INTO target VALUES (?,?,?)"
 MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
-KNOWN_HEADINGS = 1_000  # a list of JSON objects may have one for each line
+ITEMS_FROZEN = "items"
+"""The fact that a run keeps about its plan, so that a lost item is missed: how many there are."""
 SKIPPED = """
 INSERT INTO result (item, generation, status, empty, note, settled_at)
 SELECT number, 0, ?, 0, skip, ? FROM item WHERE skip IS NOT NULL
@@ -71,48 +67,6 @@ class _Tally:
             self.problems.append(problem)
 
 
-class _TargetKeeper:
-    """Writes down each target's own cells once, below one copy of each heading."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._rows: list[tuple[int, int, str]] = []
-        self._numbers: dict[_Heads, int] = {}
-        self._count = 0
-        self._chain = 0
-        self._latest: tuple[_Heads | None, int] = (None, 0)
-
-    def take(self, item: Item) -> None:
-        """Take note of an item's target; one that is an address and nothing else needs no row."""
-        target = item.target
-        if target is None or item.chain == self._chain:
-            return
-        self._chain = item.chain
-        if cells := target.cells or target.fields.values():
-            heads = target.heading or tuple(target.fields)
-            latest, number = self._latest
-            if heads != latest:
-                number = self._number(heads)
-            self._rows.append((item.chain, number, _joined(cells)))
-
-    def write(self) -> None:
-        """Write what was taken since the last time."""
-        self._connection.executemany(KEEP_TARGET, self._rows)
-        self._rows.clear()
-
-    def _number(self, heads: _Heads) -> int:
-        number = self._numbers.get(heads)
-        if number is None:
-            if len(self._numbers) >= KNOWN_HEADINGS:
-                self._numbers.clear()
-            self._count = number = self._count + 1
-            self._numbers[heads] = number
-            delimiter, names = (heads.delimiter, heads.names) if isinstance(heads, Heading) else (None, heads)
-            self._connection.execute(KEEP_HEADING, (number, delimiter, _JSON.encode(names)))
-        self._latest = (heads, number)
-        return number
-
-
 def freeze(run_dir: Path, header: RunHeader, stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
     """Write the items of a plan into a new run store below `run_dir`.
 
@@ -122,32 +76,33 @@ def freeze(run_dir: Path, header: RunHeader, stream: Iterable[Item | Problem], w
     """
     path = store_path(run_dir)
     with storage_errors(path):
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(run_dir)
         if path.exists():
             raise StoreError(f"{path}: there is a run store already; a plan needs a folder of its own")
         partial = path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        make_file(partial)
     try:
         with storage_errors(path):
             frozen = _fill(partial, header, stream, writing)
-            _sync(partial)
+            sync(partial)
             partial.rename(path)
-            _sync(run_dir)
+            sync(run_dir)
     except BaseException:
         partial.unlink(missing_ok=True)
-        _remove_if_empty(run_dir)
+        remove_if_empty(run_dir)
         raise
     return frozen
 
 
 def check(stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
     """Go through a plan as `freeze` does and keep nothing; raises JobError likewise."""
-    connection = sqlite3.connect("", isolation_level=None)  # a temporary file that SQLite removes
-    try:
-        return _fill_tables(connection, stream, writing)
-    finally:
-        connection.close()
+    with storage_errors(Path("a temporary file of SQLite")):
+        connection = sqlite3.connect("", isolation_level=None)  # a file that SQLite removes
+        try:
+            return _fill_tables(connection, stream, writing)
+        finally:
+            connection.close()
 
 
 def _fill(path: Path, header: RunHeader, stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
@@ -155,8 +110,9 @@ def _fill(path: Path, header: RunHeader, stream: Iterable[Item | Problem], writi
     try:
         connection.execute("PRAGMA journal_mode=OFF")  # the file has no reader until it is renamed
         connection.execute("PRAGMA synchronous=OFF")
-        frozen = _fill_tables(connection, stream, writing)
-        connection.executemany("INSERT INTO run VALUES (?,?)", header.rows())
+        frozen = _fill_tables(connection, stream, writing, header.created_at)
+        facts = [*header.rows(), (ITEMS_FROZEN, str(frozen.items))]
+        connection.executemany("INSERT INTO run VALUES (?,?)", facts)
         connection.execute(SKIPPED, (Status.SKIPPED, header.created_at))
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={VERSION}")
@@ -167,16 +123,16 @@ def _fill(path: Path, header: RunHeader, stream: Iterable[Item | Problem], writi
 
 
 def _fill_tables(
-    connection: sqlite3.Connection, stream: Iterable[Item | Problem], writing: Writing
+    connection: sqlite3.Connection, stream: Iterable[Item | Problem], writing: Writing, now: float = 0.0
 ) -> Frozen:
     connection.execute("BEGIN")
     for statement in TABLES.split(";"):
         connection.execute(statement)
     tally = _Tally()
-    keeper = _TargetKeeper(connection)
-    rows = _rows(stream, writing, keeper, tally)
+    keepers = Keepers(connection, now)
+    rows = _rows(stream, writing, keepers, tally)
     while batch := list(islice(rows, BATCH)):
-        keeper.write()
+        keepers.write()
         _insert(connection, batch, tally)
     for problem in _double_writes(connection):
         tally.note(problem)
@@ -189,23 +145,15 @@ def _fill_tables(
 
 
 def _rows(
-    stream: Iterable[Item | Problem], writing: Writing, keeper: _TargetKeeper, tally: _Tally
+    stream: Iterable[Item | Problem], writing: Writing, keepers: Keepers, tally: _Tally
 ) -> Iterator[_ItemRow]:
     """Yield the items as rows; rows are kept until they are written, items would hold their targets too."""
     for one in stream:
         if isinstance(one, Problem):
             tally.note(one)
         else:
-            keeper.take(one)
+            keepers.take(one)
             yield _row(one, writing)
-
-
-def _joined(cells: Collection[str]) -> str:
-    """Return the cells of a target as one text; what separates them stands in no input, or is taken out."""
-    joined = CELL_END.join(cells)
-    if joined.count(CELL_END) < len(cells):
-        return joined
-    return CELL_END.join([cell.replace(CELL_END, "") for cell in cells])
 
 
 def _row(item: Item, writing: Writing) -> _ItemRow:
@@ -269,16 +217,3 @@ def _double_writes(connection: sqlite3.Connection) -> Iterator[Problem]:
 def _place(source: str) -> Place:
     file, _, line = source.rpartition(":")
     return Place(file, int(line))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from bulkip.errors import StoreError
 from bulkip.model import Before, Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
+from bulkip.store.damage import STUMBLES, damage_of
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
 STATUS = f"""
@@ -102,7 +104,19 @@ class RunReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        """Close the store; a stumble over its content is told as damage, one over our own feet as a bug."""
+        try:
+            if error is not None and (damage := self.damage_behind(error)):
+                raise damage from error
+        finally:
+            self._db.close()
+
+    def damage_behind(self, error: BaseException) -> StoreError | None:
+        """Return the damage of the store that an error may come from; None when it is none of the store's."""
+        if not isinstance(error, STUMBLES) or not (damage := damage_of(self._db)):
+            return None
+        text = f"damaged: {damage}; restore it from a backup, or run the job again"
+        return StoreError(f"{self.path}: run store: {text}")
 
     def header(self) -> RunHeader:
         """Return what was known of the run from its first moment."""
@@ -179,6 +193,11 @@ class RunReader:
         with storage_errors(self.path):
             return int(self._db.execute(sql, (item,)).fetchone()[0])
 
+    def items(self) -> int:
+        """Count the items of the plan."""
+        with storage_errors(self.path):
+            return int(self._db.execute("SELECT COUNT(*) FROM item").fetchone()[0])
+
     def items_left(self) -> int:
         """Count the items that have no result yet."""
         return self._count("WHERE result.status IS NULL")
@@ -218,6 +237,10 @@ class RunReader:
         for row in self._pages(f"{columns} {ITEMS} ORDER BY item.number", ()):
             *planned, names = row
             yield _planned_item(planned).item, None if names is None else tuple(json.loads(names))
+
+    def items_planned(self) -> Iterator[PlannedItem]:
+        """Yield the items of the plan, in order, with what is known of each."""
+        return self._planned("ORDER BY item.number", ())
 
     def to_read(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose value before is not known yet, in plan order."""

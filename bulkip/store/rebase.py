@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from bulkip.errors import UsageError
+from bulkip.store.files import sync
 from bulkip.store.schema import storage_errors, store_path
 
 MATCHES = """
@@ -51,14 +52,18 @@ def carry_over(fresh_dir: Path, run_dir: Path) -> int:
 
 
 def replace_store(fresh_dir: Path, run_dir: Path) -> None:
-    """Put the store of a changed plan in the place of a run's own, which is kept under the next free name."""
+    """Put the store of a changed plan in the place of a run's own, which is kept under the next free name.
+
+    At any moment the run has a whole store: a kill leaves the old one or the new one.
+    """
     old = store_path(run_dir)
     number = 1
     while (kept := old.with_suffix(f".{number}.db")).exists():
         number += 1
     with storage_errors(old):
-        old.rename(kept)
-        store_path(fresh_dir).rename(old)
+        kept.hardlink_to(old)
+        store_path(fresh_dir).replace(old)
+        sync(run_dir)
 
 
 def _carry(connection: sqlite3.Connection, run_dir: Path) -> int:
@@ -74,4 +79,6 @@ def _carry(connection: sqlite3.Connection, run_dir: Path) -> int:
         connection.execute(statement)
     (matched,) = connection.execute("SELECT COUNT(*) FROM match").fetchone()
     connection.execute("COMMIT")
+    # a write-ahead log that is left beside the old store would be read as that of the new one
+    connection.execute("PRAGMA before.journal_mode=DELETE")
     return int(matched)

@@ -45,7 +45,7 @@ def _reopen(connection: sqlite3.Connection, choice: Choice) -> int:
     connection.execute(
         f"CREATE TEMP TABLE chosen AS SELECT item.number, item.chain, item.shown {ITEMS} {where}", values
     )
-    if not choice.shown_only:
+    if not choice.actions:
         connection.execute(SKIPPED_WITH)
         connection.execute(FORGET)
         connection.execute(ACCEPT)

@@ -94,8 +94,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Translate what SQLite and the file system refuse into a StoreError that names the file."""
     try:
         yield
-    except (sqlite3.Error, OSError, UnicodeEncodeError) as error:
-        raise StoreError(f"{path}: run store: {error}; check the disk and its permissions") from error
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error  # an OSError would name its file once more
+        raise StoreError(f"{path}: run store: {reason}; check the disk and its permissions") from error
 
 
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:

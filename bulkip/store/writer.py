@@ -4,64 +4,40 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from anyio import CancelScope, Event, Lock, create_task_group, to_thread
 
 from bulkip.errors import StoreError
-from bulkip.model import Before, ErrorClass, Item, Purpose, Result
+from bulkip.events import NotStored
+from bulkip.model import Before, Item, Result
+from bulkip.store.attempt import Attempt, Outcome
+from bulkip.store.place import StorePlace
 from bulkip.store.schema import check_ours, storage_errors, store_path
+from bulkip.store.statements import (
+    BEGIN_ATTEMPT,
+    CLEAR_DOUBT,
+    END,
+    FINISH_ATTEMPT,
+    READING,
+    REMEMBER,
+    RESULT,
+    START,
+    WHOLE_ATTEMPT,
+    WITHDRAW_ATTEMPT,
+    Statement,
+    result_columns,
+)
+from bulkip.store.unsaved import not_stored
 
 T = TypeVar("T")
 Why = tuple[str, str | None] | None
 """Reason and error class of a stop; None when the end was reached."""
-Statement = tuple[str, tuple[object, ...]]
 
 WAITING_GROUPS_OF = 4_000  # statements that may wait for a commit before writers are held back
-
-BEGIN_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,NULL,NULL,NULL,NULL,NULL,?,?,1)"
-FINISH_ATTEMPT = """
-UPDATE attempt SET sent_at=?, finished_at=?, outcome=?, error_class=?, http_status=?, message=?, in_doubt=?
-WHERE item=? AND number=?
-"""
-WITHDRAW_ATTEMPT = "DELETE FROM attempt WHERE item=? AND number=?"
-WHOLE_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,NULL,NULL,?)"
-CLEAR_DOUBT = "UPDATE attempt SET in_doubt=0 WHERE item=? AND in_doubt"
-READING = "INSERT OR REPLACE INTO reading VALUES (?,?,?)"
-RESULT = "INSERT INTO result VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-START = "INSERT INTO start (number, started_at) SELECT COALESCE(MAX(number), 0) + 1, ? FROM start"
-END = "UPDATE start SET finished_at=?, exit_code=?, reason=?, error_class=? WHERE number=?"
-REMEMBER = "INSERT OR REPLACE INTO run VALUES (?,?)"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One call about to be made; `item` 0 stands for the run itself (a probe, a login).
-
-    `wanted` and `seen` are the PTR names a write wants and those last seen there.
-    """
-
-    item: int
-    number: int
-    start: int
-    purpose: Purpose
-    wanted: tuple[str, ...] | None = None
-    seen: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a call ended; times are Unix seconds."""
-
-    sent_at: float
-    finished_at: float
-    outcome: str
-    error_class: ErrorClass | None
-    http_status: int | None
-    message: str | None
-    in_doubt: bool
+PAGE = 500  # facts that are told between two looks at the store
 
 
 class _Group:
@@ -77,75 +53,76 @@ class _Group:
 class RunWriter:
     """Owns the writing connection of a run store; made by `open_writer`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, place: StorePlace, connection: sqlite3.Connection) -> None:
         """Take over the connection; nothing else may use it."""
-        self._path = path
+        self._place = place
         self._connection = connection
         self._group = self._committing = _Group()
         self._wake = Event()
         self._turn = Lock()  # one statement after another, whichever thread runs it
         self._closing = False
+        self._unsaved: list[Statement] = []
+        self._heard = False  # whether anybody knows of the failure
         self.failure: StoreError | None = None
+        self.halt: Callable[[StoreError], None] = lambda _error: None
 
     async def begin_attempt(self, attempt: Attempt, now: float) -> None:
         """Commit a write that is about to be sent; it may go out when this returns."""
         columns = (attempt.item, attempt.number, attempt.start, attempt.purpose, now)
-        await self._committed((BEGIN_ATTEMPT, (*columns, _names(attempt.wanted), _names(attempt.seen))))
+        await self._committed(
+            (BEGIN_ATTEMPT, (*columns, _names(attempt.wanted), _names(attempt.seen)), attempt.about)
+        )
 
     async def finish_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write how a begun attempt ended."""
         o = outcome
         columns = (o.sent_at, o.finished_at, o.outcome, o.error_class, o.http_status, o.message, o.in_doubt)
-        await self._queue((FINISH_ATTEMPT, (*columns, attempt.item, attempt.number)))
+        await self._queue((FINISH_ATTEMPT, (*columns, attempt.item, attempt.number), attempt.about))
 
     async def withdraw_attempt(self, attempt: Attempt) -> None:
         """Take back a begun attempt that was never sent."""
-        await self._queue((WITHDRAW_ATTEMPT, (attempt.item, attempt.number)))
+        await self._queue((WITHDRAW_ATTEMPT, (attempt.item, attempt.number), attempt.about))
 
     async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write a call that needed no write-ahead, after it ended."""
         o = outcome
         begun = (attempt.item, attempt.number, attempt.start, attempt.purpose, o.sent_at, o.finished_at)
         ended = (o.outcome, o.error_class, o.http_status, o.message, o.in_doubt)
-        await self._queue((WHOLE_ATTEMPT, (*begun, *ended)))
+        await self._queue((WHOLE_ATTEMPT, (*begun, *ended), attempt.about))
 
     async def clear_doubt(self, item: Item) -> None:
         """Note that a reading settled every doubt about the writes of an item."""
-        await self._queue((CLEAR_DOUBT, (item.number,)))
+        await self._queue((CLEAR_DOUBT, (item.number,), item))
 
     async def record_before(self, item: Item, before: Before, then: Callable[[], None]) -> None:
         """Write the value seen before a write, and call `then` once it is committed."""
-        await self._queue((READING, (item.number, _names(before.names), before.read_at)), then)
+        await self._queue((READING, (item.number, _names(before.names), before.read_at), item), then)
 
     async def settle(
         self, item: Item, generation: int, result: Result, now: float, then: Callable[[], None]
     ) -> None:
         """Write how an item ended, and call `then` once it is committed."""
-        r = result
-        value = None if r.value is None else json.dumps(r.value, ensure_ascii=False)
-        why = (r.error_class, r.error_code, r.message, r.http_status)
-        columns = (item.number, generation, r.status, *why, value, r.empty, r.note, _names(r.names), now)
-        await self._queue((RESULT, columns), then)
+        await self._queue((RESULT, result_columns(item.number, generation, result, now), item), then)
 
     async def begin_start(self, now: float) -> int:
         """Open another start of the run and return its number, from 1."""
-        await self._committed((START, (now,)))
+        await self._committed((START, (now,), None))
         return await self.read(lambda db: int(db.execute("SELECT MAX(number) FROM start").fetchone()[0]))
 
     async def end_start(self, number: int, now: float, exit_code: int, why: Why) -> None:
         """Close a start with its exit code and, when it stopped before the end, reason and error class."""
-        await self._committed((END, (now, exit_code, *(why or (None, None)), number)))
+        await self._committed((END, (now, exit_code, *(why or (None, None)), number), None))
 
     async def remember(self, name: str, value: object) -> None:
         """Keep one more fact about the run itself, as JSON."""
-        await self._queue((REMEMBER, (name, json.dumps(value))))
+        await self._queue((REMEMBER, (name, json.dumps(value)), None))
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query after everything written so far is committed."""
         await self.flush()
 
         def guarded() -> T:
-            with storage_errors(self._path):
+            with storage_errors(self._place.path):
                 return query(self._connection)
 
         async with self._turn:
@@ -156,18 +133,24 @@ class RunWriter:
         for group in (self._committing, self._group):
             if group.statements:
                 await self._wait_for(group)
-        self._check()
+        if self.failure is not None:
+            raise self._told(self.failure)
 
     async def _committed(self, statement: Statement) -> None:
-        self._check()
-        group = self._add(statement, None)
-        await self._wait_for(group)
+        """Write something that must be true before anything else happens; raises StoreError."""
+        if self.failure is not None:
+            self._unsaved.append(statement)
+            raise self._told(self.failure)
+        await self._wait_for(self._add(statement, None))
 
     async def _queue(self, statement: Statement, then: Callable[[], None] | None = None) -> None:
-        self._check()
+        """Write something that happened; a store that failed keeps it for those who are told of it."""
+        if self.failure is not None:
+            self._unsaved.append(statement)
+            return
         group = self._add(statement, then)
         if len(group.statements) > WAITING_GROUPS_OF:
-            await self._wait_for(group)
+            await group.done.wait()
 
     def _add(self, statement: Statement, then: Callable[[], None] | None) -> _Group:
         group = self._group
@@ -177,15 +160,14 @@ class RunWriter:
         self._wake.set()
         return group
 
-    def _check(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+    def _told(self, failure: StoreError) -> StoreError:
+        self._heard = True
+        return failure
 
-    @staticmethod
-    async def _wait_for(group: _Group) -> None:
+    async def _wait_for(self, group: _Group) -> None:
         await group.done.wait()
         if group.error is not None:
-            raise group.error
+            raise self._told(group.error)
 
     async def write_groups(self) -> None:
         """Commit group after group until the writer closes; cancellation does not lose a group."""
@@ -203,7 +185,11 @@ class RunWriter:
             async with self._turn:
                 await to_thread.run_sync(self._commit_now, group.statements)
         except StoreError as error:
-            group.error = self.failure = self.failure or error
+            group.error = self.failure or error
+            self._unsaved += group.statements
+            if self.failure is None:
+                self.failure = error
+                self.halt(error)
         group.done.set()
         if group.error is None:
             for then in group.committed:
@@ -212,29 +198,60 @@ class RunWriter:
     def _commit_now(self, statements: list[Statement]) -> None:
         if self.failure is not None:
             raise self.failure
-        with storage_errors(self._path):
+        self._place.check()  # before the group hides what was cut off, and again when it is committed
+        with storage_errors(self._place.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for sql, columns in statements:
+                for sql, columns, _ in statements:
                     self._connection.execute(sql, columns)
+                self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # a full disk rolls back by itself
+                with suppress(sqlite3.Error):  # a full disk rolls back by itself
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+        self._place.check()
 
     def close(self) -> None:
         """Ask the writing loop to end after its last group."""
         self._closing = True
         self._wake.set()
 
+    async def release(self, tell: Callable[[NotStored], None]) -> None:
+        """Tell what the store did not take, if it failed, and close its file."""
+        try:
+            if self.failure is not None:
+                facts = not_stored(self._connection, self._unsaved, whole=self._place.disturbed)
+                while page := await to_thread.run_sync(list, islice(facts, PAGE)):
+                    for fact in page:
+                        tell(fact)
+        finally:
+            await to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        """Leave one whole file behind, unless somebody is reading it just now or it is not ours any more."""
+        if self._place.holds():
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA busy_timeout=0")
+                self._connection.execute("PRAGMA journal_mode=DELETE")
+        self._connection.close()
+
+    def check(self) -> None:
+        """Raise the failure that nobody has heard of: what was written last is not committed."""
+        if self.failure is not None and not self._heard:
+            raise self._told(self.failure)
+
+
+def _deaf(_fact: NotStored) -> None:
+    """Hear nothing."""
+
 
 @asynccontextmanager
-async def open_writer(run_dir: Path) -> AsyncIterator[RunWriter]:
-    """Open the store of a run for writing; what was written is committed when this ends."""
-    path = store_path(run_dir)
-    connection = await to_thread.run_sync(_connect, path)
-    writer = RunWriter(path, connection)
+async def open_writer(run_dir: Path, tell: Callable[[NotStored], None] = _deaf) -> AsyncIterator[RunWriter]:
+    """Open the store of a run for writing; what was written is committed when this ends.
+
+    When the store failed, `tell` gets every fact that it did not take.
+    """
+    writer = await to_thread.run_sync(_opened, store_path(run_dir))
     try:
         async with create_task_group() as group:
             group.start_soon(writer.write_groups)
@@ -242,27 +259,24 @@ async def open_writer(run_dir: Path) -> AsyncIterator[RunWriter]:
                 yield writer
             finally:
                 writer.close()
+        writer.check()
     finally:
         with CancelScope(shield=True):
-            await to_thread.run_sync(_close, connection)
+            await writer.release(tell)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> RunWriter:
     with storage_errors(path):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None,
                                      check_same_thread=False)  # fmt: skip
-        check_ours(connection, path)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-    return connection
-
-
-def _close(connection: sqlite3.Connection) -> None:
-    """Leave one whole file behind, unless somebody is reading it just now."""
-    with suppress(sqlite3.Error):
-        connection.execute("PRAGMA busy_timeout=0")
-        connection.execute("PRAGMA journal_mode=DELETE")
-    connection.close()
+        try:
+            check_ours(connection, path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            return RunWriter(StorePlace(path), connection)
+        except BaseException:
+            connection.close()
+            raise
 
 
 def _names(names: tuple[str, ...] | None) -> str | None:

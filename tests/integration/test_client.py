@@ -21,7 +21,9 @@ from bulkip.client import Client, Judge
 from bulkip.events import Event, Waiting
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
-from bulkip.model import ApiRequest, ErrorClass, Purpose, Rate, Reply, Verdict, VerdictKind
+from bulkip.model import ErrorClass, Purpose, Rate
+from bulkip.outage import Breaker
+from bulkip.policy import Breaker as BreakerRules
 from bulkip.policy import Limits, RetryPolicy, Timeouts
 from bulkip.redact import Redactor
 from bulkip.simulator import Fault, Simulator, SimulatorSettings
@@ -29,6 +31,7 @@ from bulkip.stops import Stop, StopKind
 from bulkip.store import Attempt, RunWriter, open_writer
 from bulkip.store.schema import store_path
 from bulkip.transport import Transport
+from bulkip.wire import ApiRequest, Reply, Verdict, VerdictKind
 from tests.rehearsal import addresses, attempts_of, plan, provider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
@@ -102,7 +105,8 @@ async def connected(folder: Path, api: Simulator, *, places: int = 4) -> AsyncIt
     """Connect a client: 1000 calls a second, back-off from 10 s, Retry-After up to 100 s."""
     prepared = await plan(folder, JOB)
     pacer, told = Pacer([Rate(1000, 1)], 0.03), list[Waiting]()
-    brake, gate = Brake(lambda _stop: None), Gate(pacer, Limits(concurrency=places), partial(hear, told))
+    brake, tell = Brake(lambda _stop: None), partial(hear, told)
+    gate = Gate(pacer, Limits(concurrency=places), Breaker(BreakerRules(), tell), tell)
     policy = RetryPolicy(base_s=10, max_s=1000)
     judge = Judge(verdict_of, Limits(max_retry_after_s=100), policy, Ceiling(), lambda: 1_700_000_000.0)
     async with (

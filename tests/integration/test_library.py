@@ -8,7 +8,9 @@ from anyio import create_task_group, move_on_after, to_thread
 
 import bulkip
 from bulkip import (
+    AccessError,
     JobError,
+    Locked,
     Overrides,
     RunOptions,
     SafetyStop,
@@ -155,6 +157,51 @@ async def test_rehearsal_needs_no_token(tmp_path: Path) -> None:
         statuses = [result.status async for _item, result in results]
 
     assert set(statuses) == {Status.OK}
+
+
+async def test_account_is_one_plans_at_a_time(tmp_path: Path) -> None:
+    """While a plan is open another one of the same account is refused; afterwards the way is free."""
+    async with provider() as api:
+        there = await loaded(job(tmp_path, api.url))
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        async with plan_job(there, options) as plan:
+            seen = api.log.total
+            with pytest.raises(Locked, match=rf"run {plan.run_id} of job `job` \(`library`, pid "):
+                async with plan_job(there, options):
+                    pass
+            assert api.log.total == seen
+
+        async with plan_job(there, options) as plan:
+            assert plan.writes == 16
+
+
+async def test_waiting_for_the_account_can_be_cancelled(tmp_path: Path) -> None:
+    """A caller who waits for another plan to end can give up; nothing of the waiting one is left."""
+    async with provider() as api:
+        there = await loaded(job(tmp_path, api.url))
+        options = RunOptions(run_dir=tmp_path / "runs", lock_timeout_s=600, overrides=FAST)
+        async with plan_job(there, options) as plan:
+            with move_on_after(0.2) as scope:
+                async with plan_job(there, options):
+                    pass
+        folders = [path.parent.name for path in (tmp_path / "runs").rglob("run.db")]
+
+    assert scope.cancelled_caught
+    assert folders == [plan.run_id]
+
+
+async def test_failed_plan_gives_the_account_back(tmp_path: Path) -> None:
+    """A plan that is refused while it reads holds nothing afterwards."""
+    async with provider() as api:
+        there = await loaded(job(tmp_path, api.url))
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        api.fault(Fault(action="get_ptr", times=1, json={"code": -1, "message": "invalid api key"}))
+        with pytest.raises(AccessError):
+            async with plan_job(there, options):
+                pass
+
+        async with plan_job(there, options) as plan:
+            assert plan.writes == 16
 
 
 def test_public_names_are_a_tested_list() -> None:

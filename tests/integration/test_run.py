@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio import current_time
+from anyio import current_time, to_thread
 
 from bulkip.events import (
     CallSent,
@@ -25,7 +25,7 @@ from bulkip.events import (
 )
 from bulkip.model import JsonValue, Status
 from bulkip.purse import Purse
-from bulkip.run.engine import Endpoint
+from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.stages import Stage, StageRules, run_stage
 from bulkip.simulator import Fault, Seed, Simulator, SimulatorSettings
 from bulkip.stops import StopKind
@@ -331,7 +331,8 @@ STORM = (
 async def stormed(folder: Path) -> tuple[Carried, Simulator, list[str]]:
     """Write 64 records through every kind of trouble."""
     async with provider(*addresses(64, 0), faults=STORM) as api:
-        run = await carry_out(folder, WRITES.replace("/28", "/26"), api)
+        job = WRITES.replace("/28", "/26") + "safety: {max_failed: none}\n"
+        run = await carry_out(folder, job, api)
         shown = [",".join(api.state.ptr_of(row["ip"])) for row in run.rows]
         return run, api, shown
 
@@ -419,7 +420,8 @@ async def test_store_that_fails_halts_the_run(tmp_path: Path) -> None:
     async with Simulator(addresses(256, 0), SimulatorSettings(log=log), current_time) as api:
         prepared = await plan(tmp_path, READS.replace("/28", "/24"))
         log.store = store_path(prepared.run_dir)
-        rules = StageRules(grace_s=20, tell=lambda _event: None)
+        allowance = await to_thread.run_sync(allowance_of, prepared)
+        rules = StageRules(grace_s=20, tell=lambda _event: None, allowance=allowance)
         end = await run_stage(
             Stage.APPLYING, prepared, Endpoint(api.url, Purse(time.time, token=api.token)), None, rules
         )

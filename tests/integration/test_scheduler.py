@@ -8,8 +8,8 @@ import pytest
 from anyio import create_task_group, current_time, sleep
 
 from bulkip.brake import Brake
+from bulkip.course import Course
 from bulkip.model import ErrorClass, Item, Purpose
-from bulkip.retry import Course
 from bulkip.scheduler import PARKED_MOST, Parked, Scheduler, Turn
 from bulkip.stops import Stop, StopKind
 from bulkip.store import PlannedItem

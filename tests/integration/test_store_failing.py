@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bulkip.errors import StoreError
-from bulkip.model import Before, Purpose, Result, Status
+from bulkip.model import Result, Status
 from bulkip.store import RunWriter, open_writer
-from tests.storedruns import SETTLED_AT, attempt, frozen, item, nothing, outcome, settle
+from tests.storedruns import SETTLED_AT, attempt, frozen, item, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -54,29 +54,46 @@ async def test_full_disk_is_told_with_the_file(run_dir: Path) -> None:
     assert str(error).startswith(f"{run_dir / 'run.db'}: run store: database or disk is full; ")
 
 
-CALLS: dict[str, Callable[[RunWriter], Awaitable[object]]] = {
+PROMISES: dict[str, Callable[[RunWriter], Awaitable[object]]] = {
     "begin_attempt": lambda writer: writer.begin_attempt(attempt(1), 1.0),
-    "finish_attempt": lambda writer: writer.finish_attempt(attempt(1), outcome()),
-    "withdraw_attempt": lambda writer: writer.withdraw_attempt(attempt(1)),
-    "record_attempt": lambda writer: writer.record_attempt(attempt(1, purpose=Purpose.READBACK), outcome()),
-    "clear_doubt": lambda writer: writer.clear_doubt(item(1)),
-    "record_before": lambda writer: writer.record_before(item(1), Before((), 1.0), nothing),
-    "settle": lambda writer: settle(writer, item(1), CHANGED),
     "begin_start": lambda writer: writer.begin_start(1.0),
     "end_start": lambda writer: writer.end_start(1, 2.0, 0, None),
-    "remember": lambda writer: writer.remember("waits", []),
     "read": lambda writer: writer.read(lambda db: db.execute("SELECT 1").fetchone()),
     "flush": lambda writer: writer.flush(),
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-async def test_store_that_failed_takes_nothing_more(run_dir: Path, call: str) -> None:
-    """After the first failure every call raises, so that no write goes out unrecorded."""
+@pytest.mark.parametrize("call", PROMISES)
+async def test_store_that_failed_promises_nothing_more(run_dir: Path, call: str) -> None:
+    """After the first failure whatever relies on a commit raises, so that no write goes out unrecorded."""
     async with open_writer(run_dir) as writer:
         await break_store(writer)
         with pytest.raises(StoreError):
-            await CALLS[call](writer)
+            await PROMISES[call](writer)
+
+
+async def test_first_failure_halts_the_run_once(run_dir: Path) -> None:
+    """The engine hears of a failed store at once, whoever happens to write next, and only once."""
+    halted: list[StoreError] = []
+
+    async with open_writer(run_dir) as writer:
+        writer.halt = halted.append
+        error = await break_store(writer)
+        await writer.remember("note", "more")
+
+    assert halted == [error]
+
+
+async def test_failure_that_nobody_saw_is_raised_at_the_end(run_dir: Path) -> None:
+    """Leaving the store means that everything is committed; where it is not, that is an error."""
+
+    async def leave_early() -> None:
+        async with open_writer(run_dir) as writer:
+            await fill_disk(writer)
+            await writer.remember("note", "x" * 100_000)
+
+    with pytest.raises(StoreError):
+        await leave_early()
 
 
 async def test_result_that_could_not_be_written_is_not_told(run_dir: Path) -> None:

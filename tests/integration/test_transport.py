@@ -2,14 +2,17 @@
 
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from bulkip.model import Answer, ApiRequest, Failure, FailureKind
 from bulkip.policy import Timeouts
 from bulkip.transport import Transport
+from bulkip.wire import Answer, ApiRequest, Failure, FailureKind
 from tests.rawserver import (
     FINE,
     PATIENT,
@@ -121,10 +124,10 @@ async def test_cookies_are_not_returned() -> None:
 
 
 async def test_answer_nobody_asked_for_is_not_taken() -> None:
-    """Bytes that arrive on an idle connection answer no later request: nothing is sent there."""
+    """Bytes that arrive on an idle connection answer no later request: it goes out on another one."""
 
     async def script(caller: Caller) -> None:
-        await caller.answer(FINE)
+        await caller.answer(FINE.replace(b"OK", b"%02d" % caller.number))
         await released.wait()
         await caller.stream.send(FINE)
         await caller.silence()
@@ -139,10 +142,67 @@ async def test_answer_nobody_asked_for_is_not_taken() -> None:
         await arrived()
         reply = await transport.send(READ)
 
-    assert reply == Failure(
-        FailureKind.NETWORK, sent=False, message="an answer was there before the request; nothing was sent"
-    )
-    assert len(server.seen) == 1
+    assert isinstance(reply, Answer)
+    assert (reply.body, server.connections) == (b'{"result":"02"}', 2)
+
+
+async def test_answer_before_the_request_is_not_taken() -> None:
+    """Where a server has answered a connection before a request was sent on it, none is sent."""
+    hasty = HastyServer()
+    replies = []
+
+    async def call() -> None:
+        replies.append(await ask(hasty.url))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        while not hasty.answered.wait(0.2):  # the loop stands still, as a busy one does
+            await checkpoint()
+
+    text = "the server did not wait for the request; nothing was sent"
+    assert replies == [Failure(FailureKind.NETWORK, sent=False, message=text)]
+    assert hasty.received() == b""
+
+
+async def test_end_of_a_connection_is_seen_before_it_is_used_again() -> None:
+    """A connection that the server has closed takes no request, even when the loop has not heard of it."""
+
+    async def script(caller: Caller) -> None:
+        await caller.answer(FINE)
+
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
+        replies = [await transport.send(READ) for _ in range(50)]
+
+    assert [type(reply) for reply in replies] == [Answer] * 50
+    assert len(server.seen) == 50
+
+
+class HastyServer:
+    """A server in a thread of its own that answers a connection and not a request."""
+
+    def __init__(self) -> None:
+        """Listen, and answer the first connection as soon as it is there."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/ip.php"
+        self.answered = threading.Event()
+        self._received = b""
+        self._thread = threading.Thread(target=self._answer)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        with self._listener, self._listener.accept()[0] as connection:
+            connection.sendall(FINE)
+            self.answered.set()
+            with suppress(ConnectionResetError):  # the client leaves without having read the answer
+                self._received = connection.recv(65_536)
+
+    def received(self) -> bytes:
+        """Return what arrived until the client was gone."""
+        self._thread.join(5)
+        return self._received
 
 
 async def test_server_that_closes_after_each_answer_costs_nothing() -> None:
@@ -177,6 +237,42 @@ async def test_kept_alive_connection_that_dies_under_a_request_is_not_tried_agai
 
     assert isinstance(reply, Failure)
     assert (reply.kind, reply.sent, len(server.seen)) == (FailureKind.NETWORK, True, 2)
+
+
+async def test_server_that_closes_under_a_request_is_found_out() -> None:
+    """When connections die again and again after so many answers, none is used for more."""
+
+    async def script(caller: Caller) -> None:
+        for _ in range(2):
+            await caller.answer(FINE)
+        await caller.request()
+
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
+        replies = [await transport.send(READ) for _ in range(50)]
+
+    assert [reply for reply in replies if isinstance(reply, Failure)] == [replies[2], replies[5]]
+    assert len(server.seen) == 50
+
+
+async def test_single_death_of_a_connection_proves_nothing() -> None:
+    """Connections that die after different numbers of answers are used as long as they live."""
+
+    async def script(caller: Caller) -> None:
+        for _ in range(caller.number):
+            await caller.answer(FINE)
+        await caller.request()
+
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
+        for _ in range(27):
+            await transport.send(READ)
+
+    assert server.connections == 6  # 2 + 3 + 4 + 5 + 6 + 7 requests
 
 
 async def test_connections_are_kept_alive() -> None:
@@ -234,7 +330,7 @@ async def test_plain_http_behind_https_is_a_tls_failure() -> None:
         reply = await ask(server.url.replace("http:", "https:"))
 
     assert isinstance(reply, Failure)
-    assert (reply.kind, reply.sent) == (FailureKind.TLS, False)
+    assert (reply.kind, reply.sent) == (FailureKind.NO_TLS, False)
     assert TOKEN.encode() not in b"".join(server.seen)
 
 

@@ -48,7 +48,8 @@ class Settled:
 async def settle(folder: Path, job: str, *faults: Fault, ptr: str = OLD) -> Settled:
     """Carry a job for one address out against a server with these faults."""
     traffic = (TrafficPoint(1716206400, 125, 85),)
-    async with provider(Seed(IP, 4711, "NL", ptr, traffic), faults=faults) as api:
+    first = Seed("203.0.113.1", 4711)  # the main address, as long as nobody sets another
+    async with provider(first, Seed(IP, 4711, "NL", ptr, traffic), faults=faults) as api:
         run = await carry_out(folder, job, api)
         return Settled(run, api.log.entries(), api.state.writes())
 
@@ -215,22 +216,42 @@ async def test_stale_value_is_read_again_before_the_write(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "status"),
     [
-        pytest.param(Fault(action="set_main", reset="after"), id="reset-after-effect"),
-        pytest.param(Fault(action="set_main", reset="before"), id="reset-before-effect"),
-        pytest.param(Fault(action="set_main", status=503), id="503"),
-        pytest.param(Fault(action="set_main", body="<p>"), id="html"),
-        pytest.param(Fault(action="set_main", hang_s=900), id="no-answer"),
-        pytest.param(Fault(action="set_main", json=WEIRD), id="weird-refusal"),
+        pytest.param(Fault(action="set_main", reset="after"), "changed", id="reset-after-effect"),
+        pytest.param(Fault(action="set_main", status=503, effect=True), "changed", id="503-but-done"),
+        pytest.param(Fault(action="set_main", json=WEIRD, effect=True), "changed", id="refused-but-done"),
+        pytest.param(Fault(action="set_main", reset="before"), "unknown", id="reset-before-effect"),
+        pytest.param(Fault(action="set_main", status=503), "unknown", id="503"),
+        pytest.param(Fault(action="set_main", body="<p>"), "unknown", id="html"),
+        pytest.param(Fault(action="set_main", hang_s=900), "unknown", id="no-answer"),
+        pytest.param(Fault(action="set_main", json=WEIRD), "failed", id="weird-refusal"),
     ],
 )
-async def test_set_main_in_doubt_is_unknown_and_never_sent_again(tmp_path: Path, fault: Fault) -> None:
-    """A set_main whose outcome nothing shows is unknown after one attempt."""
+async def test_set_main_in_doubt_is_read_back_and_never_sent_again(
+    tmp_path: Path, fault: Fault, status: str
+) -> None:
+    """What eq/show says settles a set_main in doubt; one that did not happen is still not repeated."""
     ended = await settle(tmp_path, MAIN, fault)
 
-    assert ended.shown == {"status": "unknown", "before": None, "after": None, "attempts": 1}
-    assert (ended.run.code, len(ended.seen)) == (9, 1)
+    assert ended.shown == {"status": status, "before": None, "after": None, "attempts": 1}
+    assert [entry.action for entry in ended.seen] == ["set_main", "show"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(Fault(action="show", json={"result": -2, "error": "Permission denied"}), id="forbidden"),
+        pytest.param(Fault(action="show", json={"result": "OK", "IP": []}), id="not-listed"),
+        pytest.param(Fault(action="show", status=404), id="no-such-script"),
+    ],
+)
+async def test_set_main_that_nothing_shows_is_unknown(tmp_path: Path, refusal: Fault) -> None:
+    """Where the token may not ask eq/show, or it tells nothing, a set_main in doubt stays unknown."""
+    ended = await settle(tmp_path, MAIN, Fault(action="set_main", reset="after"), refusal)
+
+    assert (ended.run.statuses, ended.run.code) == (["unknown"], 9)
+    assert [entry.action for entry in ended.seen].count("set_main") == 1
 
 
 async def test_set_main_that_was_throttled_is_sent_again(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bulkip.actions import ACTIONS
 from bulkip.actions.action import Allow, AnswerShapeError, ParameterError, Rendered
-from bulkip.model import ApiRequest, JsonValue
+from bulkip.model import JsonValue
+from bulkip.wire import ApiRequest
 
 IP = "203.0.113.7"
 BASE = {"ip": IP, "id": "4711"}
@@ -271,7 +272,7 @@ def test_update_ptr_is_read_back_with_get_ptr() -> None:
     read_back = ACTIONS["update_ptr"].read_back
     assert read_back is not None
 
-    request = read_back({**BASE, "ptr": "a.example", "location": "NL"})
+    request = read_back.request({**BASE, "ptr": "a.example", "location": "NL"})
 
     assert request == ApiRequest("get_ptr", {"id": "4711", "ip": IP, "location": "NL"})
 

@@ -7,11 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkip.actions import ACTIONS
-from bulkip.model import (
-    Answer,
-    ErrorClass,
-    VerdictKind,
-)
+from bulkip.model import ErrorClass
+from bulkip.wire import Answer, VerdictKind
 from tests.answers import IP, TOKEN, E, K, answer, failure, judge
 
 TEXTS = [
@@ -85,11 +82,11 @@ def test_row_1_is_for_traffic_alone() -> None:
 
 STATUSES = [
     pytest.param(401, K.AUTH, E.AUTH, False, id="401-row-7"),
-    pytest.param(404, K.PERMANENT, E.NOT_FOUND, False, id="404-row-12"),
-    pytest.param(410, K.PERMANENT, E.NOT_FOUND, False, id="410-row-12"),
-    pytest.param(400, K.PERMANENT, E.INVALID, False, id="400-row-12"),
-    pytest.param(422, K.PERMANENT, E.INVALID, False, id="422-row-12"),
-    pytest.param(501, K.PERMANENT, E.SERVER, False, id="501-row-12"),
+    pytest.param(404, K.PERMANENT, E.NOT_FOUND, True, id="404-row-12"),
+    pytest.param(410, K.PERMANENT, E.NOT_FOUND, True, id="410-row-12"),
+    pytest.param(400, K.PERMANENT, E.INVALID, True, id="400-row-12"),
+    pytest.param(422, K.PERMANENT, E.INVALID, True, id="422-row-12"),
+    pytest.param(501, K.PERMANENT, E.SERVER, True, id="501-row-12"),
     pytest.param(429, K.THROTTLE, E.THROTTLED, False, id="429-row-9"),
     pytest.param(408, K.TRANSIENT, E.TIMEOUT, True, id="408-row-10"),
     pytest.param(425, K.TRANSIENT, E.SERVER, True, id="425-row-10"),
@@ -111,7 +108,7 @@ STATUSES = [
 def test_row_of_status(
     name: str, body: bytes, status: int, kind: VerdictKind, error_class: ErrorClass, *, doubt: bool
 ) -> None:
-    """Without a failure envelope the status decides, whatever else the body says."""
+    """Without a failure envelope the status decides; only one that says "at the door" leaves no doubt."""
     verdict = judge(name, answer(body, status))
 
     assert (verdict.kind, verdict.error_class, verdict.readable) == (kind, error_class, False)

@@ -7,13 +7,9 @@ import pytest
 from bulkip.actions import ACTIONS
 from bulkip.actions.action import Action
 from bulkip.classify import classify
-from bulkip.model import (
-    ApiRequest,
-    JsonValue,
-    Verdict,
-    VerdictKind,
-)
+from bulkip.model import JsonValue
 from bulkip.redact import REDACTED, Redactor
+from bulkip.wire import ApiRequest, Verdict, VerdictKind
 from tests.answers import IP, NOW, TOKEN, E, K, answer, failure, judge
 
 
@@ -56,7 +52,10 @@ def test_shapes_of_failure(envelope: dict[str, JsonValue], code: str | None) -> 
         pytest.param({"result": ["OK"]}, id="list"),
         pytest.param({"message": "OK"}, id="message-alone"),
         pytest.param({}, id="empty"),
-        pytest.param({"result": "OK", "callback": "job-17"}, id="not-final"),
+        pytest.param({"result": "OK", "callback": "job\n17"}, id="callback-that-is-no-key"),
+        pytest.param({"result": "OK", "action": "get_ptr"}, id="another-action"),
+        pytest.param({"result": "OK", "ip": "198.51.100.9"}, id="another-address"),
+        pytest.param({"result": "OK", "data": {"ip": "198.51.100.9"}}, id="another-address-inside"),
     ],
 )
 def test_row_14_what_proves_nothing_is_unknown(envelope: dict[str, JsonValue]) -> None:
@@ -64,6 +63,20 @@ def test_row_14_what_proves_nothing_is_unknown(envelope: dict[str, JsonValue]) -
     verdict = judge("update_ptr", answer(envelope))
 
     assert (verdict.kind, verdict.error_class, verdict.in_doubt) == (K.UNKNOWN, E.UNKNOWN_ANSWER, True)
+
+
+def test_success_that_names_a_callback_is_pending() -> None:
+    """A write that goes on in the background is neither done nor lost: it is asked for by its key."""
+    verdict = judge("update_ptr", answer({"result": "OK", "callback": " job-17 "}))
+
+    assert (verdict.kind, verdict.value, verdict.in_doubt) == (K.PENDING, {"callback": "job-17"}, True)
+
+
+def test_read_that_names_a_callback_is_unknown() -> None:
+    """A read has nothing that could go on in the background."""
+    assert (
+        judge("get_ptr", answer({"result": "OK", "message": "a.example", "callback": "x"})).kind is K.UNKNOWN
+    )
 
 
 @pytest.mark.parametrize("status", [201, 202, 206, 400, 401, 403, 404, 501])
@@ -137,6 +150,27 @@ def test_success_carries_the_typed_answer(name: str, envelope: JsonValue, value:
     assert verdict == Verdict(K.SUCCESS, http_status=200, value=value, readable=True)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"action": "update_ptr", "module": "ip"}, id="its-own-action"),
+        pytest.param({"action": "ip/update"}, id="some-other-word"),
+        pytest.param({"ip": IP, "data": {"ip": IP}}, id="its-own-address"),
+        pytest.param({"ip": "all", "data": [IP]}, id="no-address"),
+    ],
+)
+def test_echo_of_the_call_does_no_harm(fields: dict[str, JsonValue]) -> None:
+    """An answer may name the call that it belongs to, and may hold words that name no call."""
+    assert judge("update_ptr", answer({"result": "OK", **fields})).kind is K.SUCCESS
+
+
+def test_long_text_beyond_ascii_is_not_read() -> None:
+    """Megabytes of text in other scripts are no answer of this API, and would fill the memory."""
+    verdict = judge("get_ptr", answer(b'{"code": -1, "message": "%s"}' % ("ü" * 2**20).encode()))
+
+    assert (verdict.kind, "too long for a text beyond ASCII" in str(verdict.message)) == (K.UNKNOWN, True)
+
+
 def test_byte_order_mark_is_tolerated() -> None:
     """A BOM before the JSON is no fault."""
     assert judge("update_ptr", answer(b'\xef\xbb\xbf{"result": "OK"}')).kind is K.SUCCESS
@@ -154,6 +188,13 @@ def test_bad_escapes_of_a_refusal_are_mended() -> None:
     verdict = judge("get_ptr", answer(rb'{"code": -1, "message": "\(module/\)action: invalid request"}'))
 
     assert (verdict.kind, verdict.error_class, verdict.readable) == (K.PERMANENT, E.INVALID, True)
+
+
+def test_bad_escapes_by_the_hundred_thousand_are_not_mended() -> None:
+    """What would take long to mend is no refusal of this API."""
+    verdict = judge("get_ptr", answer(b'{"code": -1, "message": "%s"}' % (b"\\(" * 200_000)))
+
+    assert (verdict.kind, verdict.readable) == (K.UNKNOWN, False)
 
 
 def test_parser_that_breaks_makes_an_unknown_answer() -> None:

@@ -6,26 +6,21 @@ from email.utils import format_datetime
 import pytest
 
 from bulkip.actions import ACTIONS
-from bulkip.model import (
-    ErrorClass,
-    Failure,
-    FailureKind,
-    Verdict,
-    VerdictKind,
-)
+from bulkip.model import ErrorClass
 from bulkip.redact import REDACTED
 from bulkip.retryafter import LONGEST_WAIT_S, retry_after
+from bulkip.wire import Failure, FailureKind, Verdict, VerdictKind
 from tests.answers import NOW, TOKEN, E, K, answer, judge
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_redirect_is_refused_and_only_its_origin_is_named(status: int) -> None:
-    """A redirect fails the item; its path, user and query are not shown."""
+    """A redirect fails the item; its path, user and query are not shown, and a write is looked after."""
     verdict = judge(
         "update_ptr", answer(b"", status, location=f"https://u:p@Evil.example:8443/x?token={TOKEN}")
     )
 
-    assert (verdict.kind, verdict.error_class, verdict.readable) == (K.PERMANENT, E.PROTOCOL, False)
+    assert (verdict.kind, verdict.error_class, verdict.in_doubt) == (K.PERMANENT, E.PROTOCOL, True)
     assert verdict.message == "redirected to https://evil.example:8443, not followed"
 
 
@@ -59,6 +54,7 @@ def test_origin_of_a_redirect_is_clean(location: str, shown: str) -> None:
         pytest.param(FailureKind.CONNECT, K.TRANSIENT, E.CONNECT, id="connect"),
         pytest.param(FailureKind.TLS, K.TRANSIENT, E.TLS, id="tls"),
         pytest.param(FailureKind.CERTIFICATE, K.MISCONFIGURED, E.TLS, id="certificate"),
+        pytest.param(FailureKind.NO_TLS, K.MISCONFIGURED, E.TLS, id="no-tls"),
         pytest.param(FailureKind.TIMEOUT, K.TRANSIENT, E.TIMEOUT, id="timeout"),
         pytest.param(FailureKind.NETWORK, K.TRANSIENT, E.NETWORK, id="network"),
         pytest.param(FailureKind.PROTOCOL, K.UNKNOWN, E.PROTOCOL, id="protocol"),

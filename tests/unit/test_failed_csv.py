@@ -17,7 +17,7 @@ from bulkip.model import ErrorClass, Heading, Item, Place, Problem, Result, Stat
 from bulkip.reports import FORMATS
 from bulkip.reports.failed_csv import Layout
 from bulkip.store import RunReader, open_writer
-from bulkip.store.freeze import KNOWN_HEADINGS
+from bulkip.store.keepers import KNOWN_HEADINGS
 from tests.storedruns import SENT_AT, frozen, item, settled
 
 FAILED = Result(Status.FAILED, ErrorClass.INVALID, "-1", "malformed IP", 200)

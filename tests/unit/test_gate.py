@@ -11,6 +11,8 @@ from bulkip.events import Event, Waiting
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
 from bulkip.model import Rate
+from bulkip.outage import Breaker
+from bulkip.policy import Breaker as BreakerRules
 from bulkip.policy import Limits
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
@@ -29,7 +31,8 @@ async def opened(places: int = 4, told: list[Waiting] | None = None) -> AsyncIte
     heard = [] if told is None else told
     async with create_task_group() as pacing:
         pacing.start_soon(pacer.run)
-        yield Gate(pacer, Limits(concurrency=places), partial(hear, heard))
+        tell = partial(hear, heard)
+        yield Gate(pacer, Limits(concurrency=places), Breaker(BreakerRules(), tell), tell)
         pacing.cancel_scope.cancel()
 
 

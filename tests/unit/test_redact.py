@@ -104,6 +104,7 @@ def test_short_secret_is_redacted_only_as_a_word(secret: str, text: str, expecte
         pytest.param("a\ud800b\udfffc", "a\ufffdb\ufffdc", id="surrogates"),
         pytest.param("a\uffff\ufffeb", "a\ufffd\ufffdb", id="not characters"),
         pytest.param("a\U000e0041b", "ab", id="tags"),
+        pytest.param("a\U000103ffb", "a\ufffdb", id="unassigned"),
         pytest.param(" a \t\r\n b ", "a b", id="white space"),
         pytest.param("Grüße, 東京 ✓", "Grüße, 東京 ✓", id="letters of the world"),
     ],

@@ -1,10 +1,9 @@
-"""How a report reaches its place, and which places are refused."""
+"""How a report reaches its place: whole or not at all."""
 
 import io
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from errno import ENOSPC
 from pathlib import Path
 from stat import S_IMODE
@@ -13,92 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from bulkip.errors import StoreError, UsageError
-from bulkip.reports.output import check_place, write_report
+from bulkip.reports.output import write_report
 
 LINES = ("one\n", "zwei: ü\n")
 TEXT = "one\nzwei: ü\n"
-
-
-def a_folder(place: Path) -> None:
-    """Put a folder there."""
-    place.mkdir()
-
-
-def a_pipe(place: Path) -> None:
-    """Put a pipe there that nobody reads."""
-    os.mkfifo(place)
-
-
-def a_socket(place: Path) -> None:
-    """Put a socket there."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(place))
-
-
-def a_link(place: Path) -> None:
-    """Put a link to a file there."""
-    place.with_name("target.csv").write_text("mine")
-    place.symlink_to("target.csv")
-
-
-def a_dangling_link(place: Path) -> None:
-    """Put a link to nothing there."""
-    place.symlink_to("nowhere.csv")
-
-
-@pytest.mark.parametrize(
-    ("occupied", "kind"),
-    [
-        pytest.param(a_folder, "it is a folder", id="folder"),
-        pytest.param(a_pipe, "it is a pipe", id="pipe"),
-        pytest.param(a_socket, "it is a device or a socket", id="socket"),
-        pytest.param(a_link, "it is a link", id="link"),
-        pytest.param(a_dangling_link, "it is a link", id="dangling-link"),
-    ],
-)
-def test_place_that_is_no_file_is_refused(
-    tmp_path: Path, occupied: Callable[[Path], None], kind: str
-) -> None:
-    """A report replaces a file; whatever else stands there is refused before anything is sent."""
-    occupied(tmp_path / "out")
-
-    with pytest.raises(UsageError) as caught:
-        check_place(str(tmp_path / "out"))
-
-    assert kind in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param("/dev/null", id="device"),
-        pytest.param("", id="empty"),
-        pytest.param("missing/out.csv", id="no-folder"),
-        pytest.param("file/out.csv", id="folder-is-a-file"),
-        pytest.param("x" * 300, id="name-too-long"),
-    ],
-)
-def test_place_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Every path that cannot become a file is told with the way out."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(UsageError, match="name another path"):
-        check_place(path)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param("-", id="stdout"), pytest.param("new.csv", id="new"), pytest.param("file", id="old")],
-)
-def test_place_that_will_do_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Checking a place writes nothing there."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("before")
-
-    check_place(path)
-
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "before")]
 
 
 @pytest.mark.parametrize("mode", [pytest.param(None, id="new"), pytest.param(0o644, id="replaced")])
@@ -198,5 +115,105 @@ def test_stdout_on_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that is redirected to a full disk is not taken for written."""
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=FullDisk(), flush=bool))
 
-    with pytest.raises(StoreError, match="-: the report could not be written: No space left"):
+    with pytest.raises(StoreError, match="stdout: the report could not be written: No space left"):
         write_report("-", LINES)
+
+
+def test_closed_stdout_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that has nowhere to show what was asked for says so."""
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with pytest.raises(UsageError, match="stdout is closed"):
+        write_report("-", LINES)
+
+
+def test_report_that_cannot_be_rendered_names_its_place(tmp_path: Path) -> None:
+    """Who reads the error knows which of the reports is missing, and why."""
+
+    def lines() -> Iterator[str]:
+        yield "half"
+        raise StoreError("run.db: run store: damaged")
+
+    with pytest.raises(StoreError, match=r"out\.csv: .*: run\.db: run store: damaged"):
+        write_report(str(tmp_path / "out.csv"), lines())
+
+
+def test_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    """A link from the web server's folder to the newest report goes on being one."""
+    (tmp_path / "target.csv").write_text("before")
+    (tmp_path / "link.csv").symlink_to("target.csv")
+
+    write_report(str(tmp_path / "link.csv"), LINES)
+
+    assert (tmp_path / "link.csv").readlink() == Path("target.csv")
+    assert (tmp_path / "target.csv").read_text("utf-8") == TEXT
+
+
+def test_link_to_nothing_is_filled(tmp_path: Path) -> None:
+    """A dangling link says where the report is to be."""
+    (tmp_path / "link.csv").symlink_to("new.csv")
+
+    write_report(str(tmp_path / "link.csv"), LINES)
+
+    assert (tmp_path / "new.csv").read_text("utf-8") == TEXT
+
+
+def test_other_name_of_a_file_keeps_what_it_had(tmp_path: Path) -> None:
+    """A report replaces its own name; a hard link elsewhere keeps the old report."""
+    (tmp_path / "out.csv").write_text("before")
+    (tmp_path / "kept.csv").hardlink_to(tmp_path / "out.csv")
+
+    write_report(str(tmp_path / "out.csv"), LINES)
+
+    assert (tmp_path / "kept.csv").read_text() == "before"
+
+
+def test_longest_name_gets_its_report(tmp_path: Path) -> None:
+    """The temporary name is no longer than the name that the file system just takes."""
+    write_report(str(tmp_path / ("x" * 255)), LINES)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["x" * 255]
+
+
+def test_report_can_go_to_a_stream_of_the_caller() -> None:
+    """`--report csv=>(gzip > ptr.csv.gz)` hands over an open pipe by its number."""
+    reading, writing = os.pipe()
+
+    write_report(f"/dev/fd/{writing}", LINES)
+    os.close(writing)
+
+    with os.fdopen(reading, encoding="utf-8") as read:
+        assert read.read() == TEXT
+
+
+def test_reader_of_a_stream_may_leave() -> None:
+    """`--report csv=>(head -1)` is no reason to call a good run halted."""
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    write_report(f"/dev/fd/{writing}", ["x" * 100_000])
+    os.close(writing)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_full_device_is_told() -> None:
+    """What a device refuses is an error with its name."""
+    with pytest.raises(StoreError, match="/dev/full: the report could not be written: No space left"):
+        write_report("/dev/full", LINES)
+
+
+def test_null_device_takes_everything() -> None:
+    """`--report csv=/dev/null` is how to turn off a report of the job."""
+    write_report("/dev/null", LINES)
+
+
+@pytest.mark.parametrize("umask", [pytest.param(0, id="open"), pytest.param(0o777, id="shut")])
+def test_report_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """Neither a generous nor a strict umask changes who may read a report."""
+    before = os.umask(umask)
+    try:
+        write_report(str(tmp_path / "out.csv"), LINES)
+    finally:
+        os.umask(before)
+
+    assert S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600

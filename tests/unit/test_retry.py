@@ -5,9 +5,11 @@ from random import Random
 
 import pytest
 
-from bulkip.model import ErrorClass, Purpose, Verdict, VerdictKind
+from bulkip.course import Course
+from bulkip.model import ErrorClass, Purpose
 from bulkip.policy import RetryPolicy
-from bulkip.retry import Again, Course, Decision, Seen, Settled, decide, shown_names
+from bulkip.retry import Again, Decision, Seen, Settled, decide
+from bulkip.wire import Verdict, VerdictKind
 
 POLICY = RetryPolicy(attempts=3, base_s=0.3, max_s=20.0)
 SETTLE_S = 5.0
@@ -41,7 +43,7 @@ def dice() -> Random:
 
 def showing(*names: str) -> Verdict:
     """Return the answer of a get_ptr that shows these names."""
-    return replace(SUCCESS, value={"ptr": list(names)})
+    return replace(SUCCESS, shown=names)
 
 
 OLD = showing("old.example")
@@ -285,21 +287,6 @@ def test_failure_keeps_the_servers_words(verdict: Verdict) -> None:
     result = decision.result
     found = (result.error_class, result.error_code, result.message, result.http_status)
     assert found == (verdict.error_class, verdict.error_code, verdict.message, verdict.http_status)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "names"),
-    [
-        pytest.param(replace(SUCCESS, value={"ptr": "a.example"}), ("a.example",), id="one"),
-        pytest.param(showing("a.example", "b.example"), ("a.example", "b.example"), id="two"),
-        pytest.param(replace(SUCCESS, value={"ptr": None}), (), id="none"),
-        pytest.param(SUCCESS, None, id="no-answer"),
-        pytest.param(REFUSED, None, id="refused"),
-    ],
-)
-def test_names_are_taken_from_an_answer_only(verdict: Verdict, names: tuple[str, ...] | None) -> None:
-    """An address without PTR has shown no names; a refusal has shown nothing."""
-    assert shown_names(verdict) == names
 
 
 def test_read_backs_of_an_item_are_bounded_by_themselves() -> None:

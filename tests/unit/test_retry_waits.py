@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkip.model import ErrorClass, Purpose, Verdict, VerdictKind
+from bulkip.course import Course
+from bulkip.model import ErrorClass, Purpose
 from bulkip.policy import RetryPolicy
-from bulkip.retry import Again, Course, backoff_s, decide
+from bulkip.retry import Again, backoff_s, decide
+from bulkip.wire import Verdict, VerdictKind
 
 POLICY = RetryPolicy(attempts=3, base_s=0.3, max_s=20.0)
 SETTLE_S = 5.0

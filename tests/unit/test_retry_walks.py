@@ -7,9 +7,11 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkip.model import ErrorClass, Purpose, Result, Status, Verdict, VerdictKind
+from bulkip.course import Course
+from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
-from bulkip.retry import Again, Course, Settled, decide
+from bulkip.retry import Again, Settled, decide
+from bulkip.wire import Verdict, VerdictKind
 
 WANTED, BEFORE = ("new.example",), ("old.example",)
 PTR = Course(next=Purpose.CALL, writes=True, wanted=WANTED, before=BEFORE)
@@ -29,7 +31,7 @@ DOUBTFUL = tuple(
     for kind in (VerdictKind.TRANSIENT, VerdictKind.UNKNOWN, VerdictKind.THROTTLE)
 )
 SHOWING = tuple(
-    Verdict(VerdictKind.SUCCESS, value={"ptr": list(names)})
+    Verdict(VerdictKind.SUCCESS, shown=names)
     for names in (WANTED, BEFORE, ("third.example",), (), (*WANTED, *BEFORE))
 )
 starts = st.sampled_from(STARTS)
@@ -59,9 +61,7 @@ class Call:
 
     def shows(self, names: tuple[str, ...]) -> bool:
         """Tell whether this is a reading that shows exactly these names."""
-        value = self.verdict.value
-        success = self.verdict.kind is VerdictKind.SUCCESS
-        return success and isinstance(value, dict) and value["ptr"] == list(names)
+        return self.verdict.kind is VerdictKind.SUCCESS and self.verdict.shown == names
 
 
 @dataclass(frozen=True)

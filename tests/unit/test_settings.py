@@ -64,7 +64,7 @@ def test_smallest_job_has_the_defaults_of_the_contract() -> None:
     assert job.retry == RetryPolicy(5, 0.3, 20, 500)
     assert job.breaker == Breaker(10, 300)
     assert job.timeouts == Timeouts(10, 30, 300, None)
-    assert job.safety == Safety(None, 10, 0, Percent(5), 20, 65536)
+    assert job.safety == Safety(None, 10, 0, None, 20, 65536)
     assert (job.safety.read_again_after_s, job.safety.allow_ipv6) == (300, False)
     assert job.rollout == Rollout((Percent(100),), 0)
     assert job.verify == Verify(timeout_s=120, settle_s=5)
@@ -78,8 +78,8 @@ def test_every_setting_that_is_built_is_read() -> None:
         "api: {url: 'http://127.0.0.1:8080/ip.php', token: 'env:TOKEN'}\n"
         "limits: {rate: [5/s, 200/m], headroom: 10%, concurrency: 9, adaptive: false,"
         " max_retry_after: 1m30s}\n"
-        "retry: {attempts: 2, base: 1, max: 2s}\n"
-        "timeouts: {connect: 1s, attempt: 2.5s}\n"
+        "retry: {attempts: 2, base: 1, max: 2s, budget: 9}\nbreaker: {after: 3, give_up: 1m}\n"
+        "timeouts: {connect: 1s, attempt: 2.5s, item: none, job: 1h}\n"
         "safety: {max_changes: 30%, min_existing: 1, max_clears: 2, max_targets: 3, read_again_after: 0,"
         " allow_ipv6: true}\n"
         "verify: {settle: 0s}\nreports: [csv=out/ptr.csv, text]\n"
@@ -89,11 +89,34 @@ def test_every_setting_that_is_built_is_read() -> None:
     assert job.vars == {"zone": "example.net", "ttl": "0300", "on": "true"}
     assert job.api == Api("http://127.0.0.1:8080/ip.php", SecretRef(SecretSource.ENV, "TOKEN"))
     assert job.limits == Limits((Rate(5, 1), Rate(200, 60)), 0.1, 9, adaptive=False, max_retry_after_s=90)
-    assert job.retry == RetryPolicy(2, 1, 2)
-    assert job.timeouts == Timeouts(1, 2.5)
-    assert job.safety == Safety(Percent(30), 1, 2, max_targets=3, read_again_after_s=0, allow_ipv6=True)
+    assert job.retry == RetryPolicy(2, 1, 2, 9)
+    assert job.breaker == Breaker(3, 60)
+    assert job.timeouts == Timeouts(1, 2.5, None, 3600)
+    assert job.safety == Safety(
+        Percent(30), 1, 2, max_failed=None, max_targets=3, read_again_after_s=0, allow_ipv6=True
+    )
     assert job.verify.settle_s == 0
     assert job.reports == (ReportSpec("csv", "out/ptr.csv"), ReportSpec("text", "-"))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("action", "safety", "ceiling"),
+    [
+        pytest.param("get_ip", "", None, id="reads"),
+        pytest.param("get_ip", "safety: {max_failed: 5%}", Percent(5), id="reads-and-states-it"),
+        pytest.param("get_ip", "safety: {max_failed: 3}", 3, id="reads-and-states-a-count"),
+        pytest.param("update_ptr, with: {ptr: a.example.net}", "", Percent(5), id="writes"),
+        pytest.param("update_ptr, with: {ptr: a.example.net}", "safety: {max_failed: none}", None, id="off"),
+    ],
+)
+def test_job_that_only_reads_has_a_failure_ceiling_when_it_states_one(
+    action: str, safety: str, ceiling: Percent | int | None
+) -> None:
+    """The ceiling of 5 % is for writes; a job that reads goes on to its end."""
+    text = f"version: 1\ntargets: [{{ip: 203.0.113.7, id: 1}}]\nactions: [{{action: {action}}}]\n{safety}\n"
+
+    assert job_of(text).safety.max_failed == ceiling
 
 
 @pytest.mark.usefixtures("folder")
@@ -244,7 +267,7 @@ def test_job_of_actions_without_an_address_needs_no_targets() -> None:
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     """Mistakes of YAML, of the schema and of meaning stand together, and what is valid is kept."""
     loaded = load(
-        "version: 1\nnmae: x\nlimits: {rate: fast, rat: 1}\nretry: {budget: 9}\nlimits: {}\n"
+        "version: 1\nnmae: x\nlimits: {rate: fast, rat: 1}\nretry: {budget: x}\nlimits: {}\n"
         "targets:\n  - 203.0.113.7\n  - {csw: x}\n  - !203.0.113.8\n"
         "actions:\n  - {action: update_prt}\n  - {action: get_ip}\n"
         "safety: {allow_ipv6: true, forward: wran}\n"

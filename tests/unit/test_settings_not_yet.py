@@ -13,13 +13,6 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 @pytest.mark.parametrize(
     ("line", "setting"),
     [
-        pytest.param("retry: {budget: 5}", "retry.budget", id="retry-budget"),
-        pytest.param("breaker: {after: 5}", "breaker.after", id="breaker-after"),
-        pytest.param("breaker: {give_up: 1m}", "breaker.give_up", id="breaker-give-up"),
-        pytest.param("timeouts: {item: 1m}", "timeouts.item", id="item"),
-        pytest.param("timeouts: {job: 1m}", "timeouts.job", id="job"),
-        pytest.param("safety: {max_failed: 1%}", "safety.max_failed", id="max-failed"),
-        pytest.param("safety: {min_sample: 1}", "safety.min_sample", id="min-sample"),
         pytest.param("safety: {forward: require}", "safety.forward", id="forward"),
         pytest.param("rollout: {steps: [5, 100%]}", "rollout.steps", id="rollout-steps"),
         pytest.param("rollout: {pause: prompt}", "rollout.pause", id="rollout-pause"),

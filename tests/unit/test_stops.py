@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkip.model import ErrorClass, Verdict, VerdictKind
+from bulkip.model import ErrorClass
 from bulkip.stops import Stop, StopKind, Watch, watch
+from bulkip.wire import Verdict, VerdictKind
 
 READABLE = Verdict(VerdictKind.SUCCESS, http_status=200, readable=True)
 REFUSAL = Verdict(VerdictKind.PERMANENT, http_status=200, message="malformed IP", readable=True)
@@ -47,6 +48,7 @@ def test_one_answer_is_enough_when_nothing_can_succeed(verdict: Verdict, error_c
         pytest.param((FOREIGN, FOREIGN, FOREIGN), id="foreign"),
         pytest.param((REDIRECT, REDIRECT, REDIRECT), id="redirects"),
         pytest.param((FOREIGN, REDIRECT, FOREIGN), id="mixed"),
+        pytest.param((GARBAGE, GARBAGE, GARBAGE), id="no-http"),
         pytest.param((FOREIGN, SILENCE, FOREIGN, OUTAGE, FOREIGN), id="outages-between"),
     ],
 )
@@ -67,7 +69,6 @@ def test_three_foreign_answers_at_the_start_mean_a_wrong_address(answers: tuple[
         pytest.param((FOREIGN, FOREIGN, READABLE, FOREIGN), id="readable-between"),
         pytest.param((OUTAGE,) * 9, id="outage"),
         pytest.param((SILENCE,) * 9, id="silence"),
-        pytest.param((GARBAGE,) * 9, id="no-status"),
     ],
 )
 def test_odd_answers_alone_stop_nothing(answers: tuple[Verdict, ...]) -> None:

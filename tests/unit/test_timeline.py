@@ -6,8 +6,9 @@ import pytest
 from anyio import run
 
 from bulkip.cli.timeline import Entry, timeline
-from bulkip.model import Purpose, VerdictKind
+from bulkip.model import Purpose
 from bulkip.store import Attempt, Outcome, RunHistory, open_writer
+from bulkip.wire import VerdictKind
 from tests.storedruns import SENT_AT, frozen, item
 
 Call = tuple[Purpose, VerdictKind | None, int]

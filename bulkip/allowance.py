@@ -1,0 +1,61 @@
+"""What one start of a run may spend before it halts: its retries, its failures, its time."""
+
+from collections.abc import Container
+
+from bulkip.budget import SUCCESS_RETURN, Budget
+from bulkip.ceiling import Ceiling
+from bulkip.model import ErrorClass, Status
+from bulkip.stops import Stop, StopKind
+from bulkip.wire import Verdict
+
+
+class Allowance:
+    """Owns retry budget, failure ceiling and time through all stages of one start."""
+
+    def __init__(self, budget: int, ceiling: Ceiling, time_s: float | None = None) -> None:
+        """Begin with a full budget, no failures and so many seconds; None sets no end."""
+        self.time_left_s = time_s
+        self._budget = Budget(budget, budget)
+        self._ceiling = ceiling
+        self._on_trial: tuple[int, int] | None = None  # streak of lost calls, and what it cost so far
+
+    def pay(self, because: Verdict, outages: Container[int]) -> Stop | None:
+        """Pay for asking again; return the stop when it cannot be paid.
+
+        Calls that were lost while the server was away cost nothing, and what
+        they cost before that was known is given back.
+        """
+        self.acquit(outages)
+        if not because.retry_cost or because.streak in outages:
+            return None
+        left = self._budget.without(because.retry_cost)
+        if left is None:
+            text = f"the budget of {self._budget.full} for retries is spent (`retry.budget`)"
+            last = f"; last: {because.message}" if because.message else ""
+            return Stop(StopKind.HALT, text + last, ErrorClass.BUDGET)
+        self._budget = left
+        if because.streak is not None:
+            self._try(because.streak, because.retry_cost)
+        return None
+
+    def acquit(self, outages: Container[int]) -> None:
+        """Give back what retries cost whose calls turned out to be lost to an outage."""
+        if self._on_trial is not None and self._on_trial[0] in outages:
+            self._budget = self._budget.with_returned(self._on_trial[1])
+            self._on_trial = None
+
+    def succeed(self) -> None:
+        """Give a little back for an item that succeeded at once."""
+        if not self._budget.is_full:
+            self._budget = self._budget.with_returned(SUCCESS_RETURN)
+
+    def end(self, status: Status) -> Stop | None:
+        """Count how an item ended; return the stop when too many have failed."""
+        self._ceiling = self._ceiling.after(status)
+        if not self._ceiling.is_exceeded:
+            return None
+        return Stop(StopKind.HALT, self._ceiling.text, ErrorClass.CANCELLED)
+
+    def _try(self, streak: int, cost: int) -> None:
+        held, spent = self._on_trial or (streak, 0)
+        self._on_trial = (streak, cost + (spent if held == streak else 0))

@@ -1,0 +1,47 @@
+"""How many items of a run may fail before the rest is left alone (`safety.max_failed`)."""
+
+from dataclasses import dataclass, replace
+
+from bulkip.model import Status
+from bulkip.policy import Percent, Share
+
+FAILURES = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT, Status.UNVERIFIED})
+"""Every kind of failure counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """How many items ended in this start, and how many of them badly, against what is allowed.
+
+    A percentage is of `planned` items, and is not applied before `min_sample`
+    items have ended; a plain count holds from the first.
+    """
+
+    allowed: Share | None
+    min_sample: int
+    planned: int
+    ended: int = 0
+    failed: int = 0
+
+    def after(self, status: Status) -> "Ceiling":
+        """Return the ceiling after one more item has ended."""
+        return replace(self, ended=self.ended + 1, failed=self.failed + (status in FAILURES))
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more items failed than are allowed; as many as allowed are not too many."""
+        match self.allowed:
+            case None:
+                return False
+            case Percent(value):
+                return self.ended >= self.min_sample and self.failed * 100 > value * self.planned
+            case count:
+                return self.failed > count
+
+    @property
+    def text(self) -> str:
+        """The reason to stop, for a person."""
+        return (
+            f"{self.failed:,} of {self.planned:,} items failed, more than `max_failed` {self.allowed} "
+            "allows; see what they have in common before going on"
+        )

@@ -1,0 +1,96 @@
+"""The way back: what a run changed is set to what was there before, where it is still ours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bulkip.errors import UsageError
+from bulkip.hostnames import ptr_names, same_names
+from bulkip.keys import key_of
+from bulkip.model import Before, Item, Known, Status
+from bulkip.policy import Percent
+from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.ending import Conclusion
+from bulkip.run.endpoints import reach_of
+from bulkip.run.execute import check_reports
+from bulkip.run.locking import Claim, Locks
+from bulkip.run.options import RunOptions
+from bulkip.run.planning import now_utc, overridden, prepare_items
+from bulkip.run.signals import Signals
+from bulkip.settings import Job, thawed_job
+from bulkip.store import PlannedItem, RunReader
+
+STEP = "undo"
+UNDONE = frozenset({Status.CHANGED, Status.UNVERIFIED, Status.UNKNOWN})
+"""What these did, or may have done, is taken back."""
+
+
+def undo(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
+    """Set back what a run changed, and write the reports of doing so.
+
+    The run that is undone is left as it is. Each value is read just before it
+    is set back: one that is not ours any more is a conflict, one that is as
+    before already is unchanged. Raises UsageError when the run changed nothing,
+    Locked when another run works for the account.
+    """
+    with RunReader(folder) as reader:
+        header = reader.header()
+        job = _job_of(
+            thawed_job(header.job_name, header.job_path, header.job_digest, header.settings), options
+        )
+        if not any(_inverses(reader)):
+            raise UsageError(f"{folder.name}: this run changed no PTR record; nothing is to be undone")
+    options = replace(options, simulate=header.simulated)
+    signals = Signals()
+    signals.interrupt()
+    reports = options.reports_of(job)
+    check_reports(reports, job, options)
+    reach = reach_of(job, options, desk.warn)
+    with Locks(Claim("undo", job.name, options, desk.say, desk.warn)) as locks, RunReader(folder) as reader:
+        locks.take_account(reach.account)
+        prepared = prepare_items(job, options, _inverses(reader), now_utc())
+        locks.take_run(prepared.run_dir)
+        return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
+
+
+def _job_of(job: Job, options: RunOptions) -> Job:
+    """Return the job of an undo: the settings of its run, but a share of the addresses is no limit for it."""
+    most = None if isinstance(job.safety.max_changes, Percent) else job.safety.max_changes
+    safety = replace(job.safety, max_changes=most, max_clears=0, read_again_after_s=0)
+    return overridden(replace(job, name=f"undo of {job.name}", safety=safety, reports=()), options.overrides)
+
+
+def _inverses(reader: RunReader) -> Iterator[Item]:
+    """Yield the inverse of each write that a run made or may have made, in plan order."""
+    number = 0
+    for planned in reader.items_planned():
+        if _is_undone(planned):
+            number += 1
+            yield _inverse(planned, number)
+
+
+def _is_undone(planned: PlannedItem) -> bool:
+    item, before = planned.item, planned.before
+    if item.action != "update_ptr" or before is None:
+        return False
+    done = planned.status in UNDONE or (planned.status is None and planned.in_doubt)
+    return done and not same_names(before.names, ptr_names(item.form["ptr"]))
+
+
+def _inverse(planned: PlannedItem, number: int) -> Item:
+    item, before = planned.item, planned.before
+    names = before.names if before else ()
+    form = {**item.form, "ptr": "\n".join(names)}
+    content = {name: value for name, value in form.items() if name != "ip"}
+    ours = Before(ptr_names(item.form["ptr"]), 0.0)  # as old as can be: it is read again before the write
+    return Item(
+        number=number,
+        chain=number,
+        key=key_of(STEP, item.action, item.ip, content),
+        step=STEP,
+        action=item.action,
+        ip=item.ip,
+        form=form,
+        source=item.source,
+        known=Known(ours),
+    )
