@@ -1,6 +1,7 @@
 """What one start of a run may spend before it halts: its retries, its failures, its time."""
 
 from collections.abc import Container
+from dataclasses import replace
 
 from bulkip.budget import SUCCESS_RETURN, Budget
 from bulkip.ceiling import Ceiling
@@ -17,6 +18,7 @@ class Allowance:
         self.time_left_s = time_s
         self._budget = Budget(budget, budget)
         self._ceiling = ceiling
+        self._min_sample = ceiling.min_sample
         self._on_trial: tuple[int, int] | None = None  # streak of lost calls, and what it cost so far
 
     def pay(self, because: Verdict, outages: Container[int]) -> Stop | None:
@@ -52,9 +54,28 @@ class Allowance:
     def end(self, status: Status) -> Stop | None:
         """Count how an item ended; return the stop when too many have failed."""
         self._ceiling = self._ceiling.after(status)
+        return self._stop_if_exceeded()
+
+    def _stop_if_exceeded(self) -> Stop | None:
         if not self._ceiling.is_exceeded:
             return None
         return Stop(StopKind.HALT, self._ceiling.text, ErrorClass.CANCELLED)
+
+    def begin_step(self, planned: int) -> None:
+        """Begin a step of a rollout with so many items: failures count within a step."""
+        self._ceiling = self._ceiling.for_step(planned)
+
+    def end_step(self) -> Stop | None:
+        """Return the stop when the step that ends had too many failures, however small it was."""
+        self._ceiling = self._ceiling.whole_step
+        stop = self._stop_if_exceeded()
+        self._ceiling = replace(self._ceiling, min_sample=self._min_sample)
+        return stop
+
+    def fail_after_all(self) -> Stop | None:
+        """Count an item as failed that had ended well; return the stop when that makes too many."""
+        self._ceiling = self._ceiling.with_one_more_failure()
+        return self._stop_if_exceeded()
 
     def _try(self, streak: int, cost: int) -> None:
         held, spent = self._on_trial or (streak, 0)

@@ -27,6 +27,19 @@ class Ceiling:
         """Return the ceiling after one more item has ended."""
         return replace(self, ended=self.ended + 1, failed=self.failed + (status in FAILURES))
 
+    def with_one_more_failure(self) -> "Ceiling":
+        """Return the ceiling after an item that had ended well turned out to have failed."""
+        return replace(self, failed=self.failed + 1)
+
+    def for_step(self, planned: int) -> "Ceiling":
+        """Return the ceiling of the next step of a rollout, which has so many items and no failures yet."""
+        return replace(self, planned=planned, ended=0, failed=0)
+
+    @property
+    def whole_step(self) -> "Ceiling":
+        """The ceiling at the end of a step: its sample is as large as it will ever be."""
+        return replace(self, min_sample=0)
+
     @property
     def is_exceeded(self) -> bool:
         """Whether more items failed than are allowed; as many as allowed are not too many."""

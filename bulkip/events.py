@@ -44,6 +44,14 @@ class ValueRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemProved:
+    """Whether what an item wrote is there was found out, and is in the run store."""
+
+    item: Item
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallSent:
     """A call leaves for the server, whatever it is for."""
 
@@ -98,6 +106,7 @@ Event = (
     | StageStarted
     | ItemSettled
     | ValueRead
+    | ItemProved
     | CallSent
     | ItemParked
     | Waiting

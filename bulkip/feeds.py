@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from anyio import to_thread
 
 from bulkip.scheduler import Turn
 from bulkip.store import PlannedItem, RunReader
+from bulkip.verifier import Look
 
 PAGE = 500
 
@@ -37,11 +39,39 @@ class ReadingFeed:
         return bool(page)
 
 
+class VerifyingFeed:
+    """Gives every item that is to be proved."""
+
+    def __init__(self, reader: RunReader, since: float) -> None:
+        """Page through the store; proofs from before this time, in Unix seconds, are made again."""
+        self._reader = reader
+        self._since = since
+        self._page: deque[PlannedItem] = deque()
+        self._after = 0
+
+    async def next(self) -> Look | None:
+        """Return a first look at an item, or None when all are proved."""
+        if self._page or await self._turn_page():
+            return Look(self._page.popleft())
+        return None
+
+    async def _turn_page(self) -> bool:
+        page = await to_thread.run_sync(self._reader.to_verify, self._after, PAGE, self._since)
+        if page:
+            self._after = page[-1].item.number
+        self._page.extend(page)
+        return bool(page)
+
+
 class ApplyingFeed:
     """Gives the items of one address after the other."""
 
-    def __init__(self, reader: RunReader, enter: Enter) -> None:
-        """Page through the store; `enter` finds the first item of a chain that is still to do."""
+    def __init__(self, reader: RunReader, enter: Enter, most: float = inf) -> None:
+        """Page through the store; `enter` finds the first item of a chain that is still to do.
+
+        So many addresses are given at most.
+        """
+        self._left = most
         self._reader = reader
         self._enter = enter
         self._page: deque[tuple[PlannedItem, ...]] = deque()
@@ -49,9 +79,10 @@ class ApplyingFeed:
 
     async def next(self) -> Turn | None:
         """Return the turn of the next address with work left, or None when there is none."""
-        while self._page or await self._turn_page():
+        while self._left > 0 and (self._page or await self._turn_page()):
             turn = await self._enter(self._page.popleft())
             if turn is not None:
+                self._left -= 1
                 return turn
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from anyio import Event, Lock, create_task_group, current_time, move_on_at
 
@@ -13,6 +13,8 @@ from bulkip.course import Course
 from bulkip.retry import Sentence
 from bulkip.store import PlannedItem
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 PARKED_MOST = 2_000
 """So many items may wait for their next attempt before no fresh one is begun."""
 
@@ -30,45 +32,45 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Generic[T]):
     """A turn that goes on after so many seconds."""
 
-    turn: Turn
+    turn: T
     delay_s: float
 
 
-class Feed(Protocol):
+class Feed(Protocol[T_co]):
     """Whoever knows the items that are still to do."""
 
-    async def next(self) -> Turn | None:
+    async def next(self) -> T_co | None:
         """Return a fresh turn, or None when there is none left."""
         ...
 
 
-Step = Callable[[Turn], Awaitable[Parked | None]]
+Step: TypeAlias = Callable[[T], Awaitable[Parked[T] | None]]
 
 
-class Scheduler:
+class Scheduler(Generic[T]):
     """Owns the turns of one stage: the fresh, the parked, and how many are being worked on."""
 
-    def __init__(self, feed: Feed, brake: Brake) -> None:
+    def __init__(self, feed: Feed[T], brake: Brake) -> None:
         """Take fresh turns from the feed until it is empty or the brake is pulled."""
         self._feed = feed
         self._brake = brake
         self._feeding = Lock()
         self._fed = False
-        self._parked: list[tuple[float, int, Turn]] = []
+        self._parked: list[tuple[float, int, T]] = []
         self._order = count()
         self._active = 0
         self._moved = Event()
 
-    async def run(self, workers: int, step: Step) -> None:
+    async def run(self, workers: int, step: Step[T]) -> None:
         """Work on every turn with a fixed number of workers; returns when all are done."""
         async with create_task_group() as pool:
             for _ in range(workers):
                 pool.start_soon(self._work, step)
 
-    async def _work(self, step: Step) -> None:
+    async def _work(self, step: Step[T]) -> None:
         while (turn := await self._take()) is not None:
             parked = await step(turn)
             self._active -= 1
@@ -77,7 +79,7 @@ class Scheduler:
                 heappush(self._parked, (due, next(self._order), parked.turn))
             self._stir()
 
-    async def _take(self) -> Turn | None:
+    async def _take(self) -> T | None:
         while self._brake.stop is None:
             turn = self._due() or await self._fresh()
             if turn is not None:
@@ -88,13 +90,13 @@ class Scheduler:
         self._stir()  # the others go home too
         return None
 
-    def _due(self) -> Turn | None:
+    def _due(self) -> T | None:
         if self._parked and self._parked[0][0] <= current_time():
             self._active += 1
             return heappop(self._parked)[2]
         return None
 
-    async def _fresh(self) -> Turn | None:
+    async def _fresh(self) -> T | None:
         if self._fed or len(self._parked) >= PARKED_MOST:
             return None
         self._active += 1  # counted before the wait, so that nobody takes the stage for finished

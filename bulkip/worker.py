@@ -95,14 +95,14 @@ class Worker:
         self._rules = rules
         self.tell: Callable[[Event], None] = lambda _event: None
 
-    async def step(self, turn: Turn) -> Parked | None:
+    async def step(self, turn: Turn) -> Parked[Turn] | None:
         """Carry a turn forward until it must wait or its items are done."""
-        following: Turn | Parked | None = turn
+        following: Turn | Parked[Turn] | None = turn
         while isinstance(following, Turn) and self._brake.stop is None:
             following = await self._advance(following)
         return following if isinstance(following, Parked) else None
 
-    async def _advance(self, turn: Turn) -> Turn | Parked | None:
+    async def _advance(self, turn: Turn) -> Turn | Parked[Turn] | None:
         """Make one step of a turn: a call and what follows from it."""
         if (delay_s := self._heard(turn)) is not None:
             return Parked(turn, delay_s)

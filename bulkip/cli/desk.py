@@ -67,6 +67,12 @@ class TerminalDesk:
         if not self._quiet:
             _tell(text)
 
+    def go_on(self, question: str) -> bool:
+        """Ask on a terminal; elsewhere the command line must have answered."""
+        if self._answers.yes:
+            return True
+        return sys.stdin.isatty() and sys.stderr.isatty() and self._confirmed(question)
+
     def warn(self, text: str) -> None:
         """Write a warning, quiet or not."""
         _tell(f"warning: {text}")

@@ -54,6 +54,9 @@ CALLING = (
 LIMITING = (
     option("--max-changes", type=SHARE, help="The most PTR records to write: a count or a percentage."),
     option("--max-failed", type=SHARE, help="Halt when more items fail: a count or a percentage."),
+    option(
+        "--canary", type=click.IntRange(min=1), help="Write N addresses first; if all goes well, the rest."
+    ),
     option("--max-clears", type=click.IntRange(min=0), twin=False, help="The most PTR records to clear."),
 )
 REPORTING = (
@@ -133,4 +136,5 @@ def _overrides(given: dict[str, Any]) -> Overrides:
         max_changes=given.get("max_changes"),
         max_clears=given.get("max_clears"),
         max_failed=given.get("max_failed"),
+        canary=given.get("canary"),
     )

@@ -10,6 +10,7 @@ from bulkip.events import (
     CallSent,
     Event,
     ItemParked,
+    ItemProved,
     ItemSettled,
     RateSet,
     StageStarted,
@@ -100,7 +101,7 @@ class Tracker:
             match event:
                 case ItemSettled():
                     self._settled(event)
-                case ValueRead():
+                case ValueRead() | ItemProved():
                     self._finish(event.item.number)
                 case CallSent():
                     self._moved_at = now = self._clock()

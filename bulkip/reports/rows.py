@@ -50,12 +50,18 @@ def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
         "after": shown_names(row["names"]),
         "data": None if row["value"] is None else json.loads(row["value"]),
         "empty": bool(row["empty"]),
-        "note": row["note"],
-        "verified": None,
+        "note": _note(row),
+        "verified": None if row["verified"] is None else bool(row["verified"]),
         "started_at": iso(started_at),
         "finished_at": iso(finished_at),
         "duration_ms": round((finished_at - started_at) * 1000) if timed else None,
     }
+
+
+def _note(row: StoredRow) -> str | None:
+    """Return what there is to say about an item: its note, and why its proof does not hold."""
+    missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 else None
+    return "; ".join(filter(None, (row["note"], missing))) or None
 
 
 def _reason(row: StoredRow, start: Mapping[str, float | int | str | None], *, settled: bool) -> Row:

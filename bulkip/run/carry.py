@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
 import anyio
@@ -26,13 +25,13 @@ from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.halting import storage_stop
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
+from bulkip.run.rolling import Road, roll_out
 from bulkip.run.signals import Interrupted, Signals
 from bulkip.run.stages import (
     Stage,
     StageEnd,
     StageRules,
     log_out,
-    run_stage,
     signalled,
 )
 from bulkip.safety import PlannedChanges, objections
@@ -65,6 +64,10 @@ class Desk(Protocol):
 
     def say(self, text: str) -> None:
         """Show what is good to know."""
+        ...
+
+    def go_on(self, question: str) -> bool:
+        """Ask whether the next step of a rollout may begin."""
         ...
 
     def warn(self, text: str) -> None:
@@ -137,56 +140,40 @@ def _damage_behind(error: Exception, prepared: Prepared) -> StoreError | None:
 
 
 def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
-    """Read, ask and apply, as far as it goes; a store that fails between two stages stops the run, too."""
+    """Read, ask, apply and prove, as far as it goes; a store that fails between stages stops the run, too."""
     end = StageEnd(None, None)
     try:
         rules = StageRules(way.options.grace_s, way.tell, allowance_of(prepared), way.signals)
+        road = Road(prepared, endpoint, rules, way.signals, way.desk)
         with RunReader(prepared.run_dir) as reader:
             reads = reader.reads_left()
         if reads:
-            end = _run(Stage.READING, prepared, endpoint, end, rules)
-        end = _stopped_meanwhile(end, way.signals)
+            end = road.run(Stage.READING, end)
         if end.stop is not None or not way.apply:
             return Reached(end)
         with RunReader(prepared.run_dir) as reader:
             way.guard(reader)
-        return _apply(prepared, endpoint, end, rules, way) if _left(prepared) else Reached(end)
+            left = reader.items_left() or reader.counts().of(Status.UNVERIFIED)
+        return _apply(road, end, way) if left else Reached(end)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
     except StoreError as error:
         return Reached(replace(end, stop=storage_stop(error)))
 
 
-def _apply(prepared: Prepared, endpoint: Endpoint, end: StageEnd, rules: StageRules, way: Way) -> Reached:
+def _apply(road: Road, end: StageEnd, way: Way) -> Reached:
     """Apply the plan once it is agreed to; a run that was confirmed is not asked again."""
     try:
         if not way.confirmed:
             way.signals.interrupt()
-            _ask(prepared, endpoint, way.desk)
+            _ask(road.prepared, road.endpoint, way.desk)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
     except Interrupted as interrupted:
         return Reached(replace(end, stop=signalled(interrupted.number)))
     finally:
         way.signals.hold()
-    return Reached(_stopped_meanwhile(_run(Stage.APPLYING, prepared, endpoint, end, rules), way.signals))
-
-
-def _stopped_meanwhile(end: StageEnd, signals: Signals) -> StageEnd:
-    """Return the end of a stage, stopped by a signal that came when no stage was there to take it."""
-    if end.stop is not None or signals.held is None:
-        return end
-    return replace(end, stop=signalled(signals.held))
-
-
-def _left(prepared: Prepared) -> int:
-    with RunReader(prepared.run_dir) as reader:
-        return reader.items_left()
-
-
-def _run(stage: Stage, prepared: Prepared, endpoint: Endpoint, end: StageEnd, rules: StageRules) -> StageEnd:
-    work = partial(run_stage, stage, prepared, endpoint, end.start, rules)
-    return anyio.run(work, backend_options={"use_uvloop": True})
+    return Reached(roll_out(road, end))
 
 
 def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:

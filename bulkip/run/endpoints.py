@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bulkip.errors import UsageError
 from bulkip.lockname import lock_name
-from bulkip.policy import Api
+from bulkip.policy import Api, VerifyMode
 from bulkip.purse import Purse
 from bulkip.run.asking import free_ips
 from bulkip.run.engine import Endpoint
@@ -19,9 +19,10 @@ from bulkip.run.planning import AskFreeIps, Prepared, overridden
 from bulkip.run.rehearsal import seeds_of
 from bulkip.run.secret import purse_secrets
 from bulkip.settings import Job
-from bulkip.simulator import EmbeddedSimulator, Fault, SimulatorSettings, read_faults
+from bulkip.simulator import DnsSettings, EmbeddedSimulator, Fault, SimulatorSettings, read_faults
 from bulkip.store import RunReader
 
+ASKS_DNS = frozenset({VerifyMode.DNS, VerifyMode.FCRDNS})
 OpenEndpoint = Callable[[Prepared], AbstractContextManager[Endpoint]]
 
 
@@ -63,6 +64,7 @@ def endpoint_of(
 @contextmanager
 def _simulated(prepared: Prepared, faults: tuple[Fault, ...]) -> Iterator[Endpoint]:
     with RunReader(prepared.run_dir) as reader:
-        simulator = EmbeddedSimulator(seeds_of(reader.items_known()), SimulatorSettings(faults=faults))
-        with simulator as running:
-            yield Endpoint(running.url, Purse(time.time, token=running.token))
+        dns = DnsSettings() if prepared.job.verify.mode in ASKS_DNS else None
+        settings = SimulatorSettings(faults=faults, dns=dns)
+        with EmbeddedSimulator(seeds_of(reader.items_known()), settings) as running:
+            yield Endpoint(running.url, Purse(time.time, token=running.token), dns=running.dns)

@@ -45,11 +45,14 @@ class Endpoint:
     """Where the calls go, and with which tokens; those show nowhere.
 
     `sent` keeps when calls went out that stand in no run store, in Unix seconds.
+    `dns` is where the DNS begins that knows what is written there, as
+    address:port; the system's resolvers know it when this is empty.
     """
 
     url: str
     purse: Purse
     sent: list[float] = field(default_factory=list)
+    dns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """How a run ends when its own storage fails: nothing new begins, what is in flight may be answered."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from bulkip.brake import Brake
 from bulkip.errors import StoreError
 from bulkip.model import ErrorClass
-from bulkip.scheduler import Feed, Turn
+from bulkip.scheduler import Feed
 from bulkip.stops import Stop, StopKind
 
 
@@ -14,14 +15,17 @@ def storage_stop(error: StoreError) -> Stop:
     return Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL)
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
-class HaltingFeed:
+class HaltingFeed(Generic[T]):
     """Gives what a feed gives, and nothing more once the store cannot be read."""
 
-    feed: Feed
+    feed: Feed[T]
     brake: Brake
 
-    async def next(self) -> Turn | None:
+    async def next(self) -> T | None:
         """Return a fresh turn; None when there is none left, or the store failed."""
         try:
             return await self.feed.next()

@@ -27,6 +27,7 @@ class Overrides:
     max_changes: Share | None = None
     max_clears: int | None = None
     max_failed: Share | None = None
+    canary: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

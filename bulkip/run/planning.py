@@ -17,7 +17,7 @@ from bulkip.errors import JobError
 from bulkip.model import Item, Problem, Target
 from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
-from bulkip.policy import Limits, RetryPolicy, Safety, Timeouts
+from bulkip.policy import Limits, Percent, RetryPolicy, Safety, Timeouts
 from bulkip.run.earlier import left_behind
 from bulkip.run.freeips import nobody_to_ask
 from bulkip.run.options import DEFAULT_RUN_DIR, Overrides, RunOptions
@@ -170,6 +170,7 @@ def overridden(job: Job, overrides: Overrides) -> Job:
         timeouts=_set(
             job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s, item_s=o.item_s, job_s=o.job_s
         ),
+        rollout=job.rollout if o.canary is None else replace(job.rollout, steps=(o.canary, Percent(100))),
         safety=_set(job.safety, max_changes=o.max_changes, max_clears=o.max_clears, max_failed=o.max_failed),
     )
 

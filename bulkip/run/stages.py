@@ -1,9 +1,11 @@
-"""The two stages of a run: read what is there, then apply the plan; each ends in order, whatever stops it."""
+"""The stages of a run: read, apply, prove; each ends in order, whatever stops it."""
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from anyio import (
     TASK_STATUS_IGNORED,
@@ -20,34 +22,45 @@ from bulkip.allowance import Allowance
 from bulkip.brake import Brake
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import StageEnded, StageStarted, Stopping
-from bulkip.feeds import ApplyingFeed, ReadingFeed
+from bulkip.feeds import ApplyingFeed, ReadingFeed, VerifyingFeed
 from bulkip.model import ErrorClass
+from bulkip.policy import VerifyMode
 from bulkip.run.engine import Endpoint, Engine, Tell, allowance_of, open_engine
 from bulkip.run.halting import HaltingFeed, storage_stop
+from bulkip.run.nameservers import name_servers
 from bulkip.run.planning import Prepared
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
 from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
+from bulkip.store import PROOF_REQUIRED
+from bulkip.verifier import DNS_AT_ONCE, Verifier, Witnesses
 
 CONFIRMED = "confirmed"
 """The fact that a run keeps once its writes were agreed to: whoever resumes it is not asked again."""
 
 
 class Stage(StrEnum):
-    """What a stage does with the items: look at them, or carry them out."""
+    """What a stage does with the items: look at them, carry them out, or prove what was written."""
 
     READING = "reading"
     APPLYING = "applying"
+    VERIFYING = "verifying"
 
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """How the stages of one start run: `signals` are given on a command line, not in somebody's program."""
+    """How the stages of one start run: `signals` are given on a command line, not in somebody's program.
+
+    What was proved before `proved_since`, in Unix seconds, is to be proved
+    again. `most` bounds how many addresses the applying stage begins.
+    """
 
     grace_s: float
     tell: Tell
     allowance: Allowance
     signals: Signals | None = None
+    proved_since: float = 0.0
+    most: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,11 @@ async def run_stage(
                 await heeding.start(_heed_signals, rules.signals, engine.brake, scope)
             if stage is Stage.APPLYING:
                 await engine.writer.remember(CONFIRMED, value=True)
-            await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
+                await engine.writer.remember(PROOF_REQUIRED, prepared.job.verify.required)
+            if stage is Stage.VERIFYING:
+                await _prove(prepared, endpoint, engine, rules, scope)
+            else:
+                await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
             stop = engine.brake.stop
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
@@ -89,12 +106,32 @@ async def run_stage(
         return StageEnd(start, stop or storage_stop(error))
 
 
+async def _prove(
+    prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
+) -> None:
+    """Prove what was written; what was proved before `rules.proved_since` is proved again."""
+    verify, since = prepared.job.verify, rules.proved_since
+    workers = prepared.job.limits.concurrency if verify.mode is VerifyMode.API else DNS_AT_ONCE
+    rules.tell(StageStarted(Stage.VERIFYING, await to_thread.run_sync(engine.reader.proofs_left, since)))
+    async with name_servers(verify, endpoint) as resolver:
+        witnesses = Witnesses(engine.access, resolver, engine.start)
+        verifier = Verifier(witnesses, engine.writer, engine.brake, rules.allowance, verify)
+        verifier.wall, verifier.tell = time.time, rules.tell
+        feed = HaltingFeed(VerifyingFeed(engine.reader, since), engine.brake)
+        with scope:
+            async with create_task_group() as group:
+                group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
+                group.start_soon(_end_of_time, engine.brake, rules.allowance)
+                await Scheduler(feed, engine.brake).run(workers, verifier.step)
+                group.cancel_scope.cancel()
+
+
 async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
     feed: ReadingFeed | ApplyingFeed
     if stage is Stage.READING:
         feed, left = ReadingFeed(engine.reader, engine.worker.enter_reading), engine.reader.reads_left
     else:
-        feed, left = ApplyingFeed(engine.reader, engine.worker.enter), engine.reader.items_left
+        feed, left = ApplyingFeed(engine.reader, engine.worker.enter, rules.most), engine.reader.items_left
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
     with scope:
         async with create_task_group() as group:

@@ -9,8 +9,6 @@ from bulkip.settings.schema import BLOCKS, JobFile
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "safety": ("forward",),
-    "rollout": ("steps", "pause", "verify_between"),
-    "verify": ("mode", "resolvers", "timeout", "required"),
     "reports": (
         "html",
         "junit",

@@ -4,13 +4,14 @@ from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.choice import Choice
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
-from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
+from bulkip.store.reader import PROOF_REQUIRED, Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
 from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
+    "PROOF_REQUIRED",
     "TO_DO_AGAIN",
     "Attempt",
     "Change",

@@ -15,8 +15,12 @@ from bulkip.store.choice import Choice
 from bulkip.store.damage import STUMBLES, damage_of
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
+PROOF_REQUIRED = "proof_required"
+"""The fact that a run keeps when a write counts as done only once it is proved."""
 STATUS = f"""
 CASE
+  WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
+    AND (SELECT value FROM run WHERE name = '{PROOF_REQUIRED}') = 'true' THEN '{Status.UNVERIFIED}'
   WHEN result.status IS NOT NULL THEN result.status
   WHEN item.writes AND EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number
     AND attempt.purpose = 'call' AND attempt.in_doubt) THEN '{Status.UNKNOWN}'
@@ -26,12 +30,14 @@ END
 ITEMS = """
 FROM item
 LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
+LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
 LEFT JOIN reading ON reading.item = item.number
 """
 ROW_COLUMNS = f"""
 SELECT item.number, item.key, item.action, item.ip, item.form, item.source, item.writes, {STATUS} AS status,
   result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
-  result.note, result.names, result.settled_at, reading.names AS before_names,
+  result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
+  proof.findings, reading.names AS before_names,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
   (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
     FROM attempt WHERE attempt.item = item.number) AS started_at,
@@ -47,6 +53,17 @@ SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.
 """
 PAGE = 500
 UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
+ADDRESSES_TO_WRITE = f"""
+SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
+  SELECT MIN(result.status IS NOT NULL) AS done {ITEMS}
+  WHERE item.writes AND (result.status IS NULL OR result.status NOT IN
+    ('{Status.UNCHANGED}', '{Status.SKIPPED}')) GROUP BY item.chain
+)
+"""
+PROVABLE = (
+    f"item.shown AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}') "
+    "AND (proof.holds IS NOT 1 OR proof.proved_at < ?)"
+)
 CHANGES = f"""
 SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
   COALESCE(SUM(ptr = ''), 0)
@@ -212,6 +229,12 @@ class RunReader:
         """Count the writes that have no result yet."""
         return self._count("WHERE item.writes AND result.status IS NULL")
 
+    def addresses_to_write(self) -> tuple[int, int]:
+        """Return how many addresses this run writes to, and for how many of them all is done."""
+        with storage_errors(self.path):
+            row = self._db.execute(ADDRESSES_TO_WRITE).fetchone()
+        return int(row[0]), int(row[1])
+
     def reads_left(self) -> int:
         """Count the PTR writes whose value before is not known yet."""
         return self._count(f"WHERE {UNREAD}")
@@ -247,6 +270,17 @@ class RunReader:
         where = f"WHERE item.number > ? AND {UNREAD}"
         return list(self._planned(f"{where} ORDER BY item.number LIMIT ?", (after, most)))
 
+    def to_verify(self, after: int, most: int, since: float) -> list[PlannedItem]:
+        """Return the next items to prove, in plan order: those without a proof that holds since that time."""
+        where = f"WHERE item.number > ? AND {PROVABLE} ORDER BY item.number LIMIT ?"
+        return list(self._planned(where, (after, since, most)))
+
+    def proofs_left(self, since: float) -> int:
+        """Count the items that are to be proved; `since` is in Unix seconds."""
+        with storage_errors(self.path):
+            sql = f"SELECT COUNT(*) {ITEMS} WHERE {PROVABLE}"
+            return int(self._db.execute(sql, (since,)).fetchone()[0])
+
     def to_apply(self, after: int, most: int) -> list[tuple[PlannedItem, ...]]:
         """Return the next chains, each whole; `after` is a chain, `most` counts items, one chain at least."""
         # a chain bears the number of its first item, so the page begins at the primary key
@@ -261,11 +295,11 @@ class RunReader:
                 return [tuple(self._planned("WHERE item.chain = ? ORDER BY item.number", (chain,)))]
         return [tuple(chain) for chain in chains.values()]
 
-    def _planned(self, tail: str, values: tuple[int, ...]) -> Iterator[PlannedItem]:
+    def _planned(self, tail: str, values: tuple[int | float, ...]) -> Iterator[PlannedItem]:
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
             yield _planned_item(row)
 
-    def _pages(self, sql: str, values: tuple[int | str, ...]) -> Iterator[sqlite3.Row]:
+    def _pages(self, sql: str, values: tuple[int | float | str, ...]) -> Iterator[sqlite3.Row]:
         """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""
         with storage_errors(self.path):
             cursor = self._db.execute(sql, values)

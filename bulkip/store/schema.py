@@ -11,7 +11,7 @@ from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 2
+VERSION = 3
 FILE_NAME = "run.db"
 
 CELL_END = "\x1f"
@@ -35,6 +35,11 @@ CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT
 CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
 CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
 CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
+CREATE TABLE proof (
+  item INTEGER NOT NULL, generation INTEGER NOT NULL, mode TEXT NOT NULL, holds INTEGER NOT NULL,
+  decided INTEGER NOT NULL, reason TEXT NOT NULL, findings TEXT NOT NULL, proved_at REAL NOT NULL,
+  PRIMARY KEY (item, generation)
+) WITHOUT ROWID;
 CREATE TABLE start (
   number INTEGER PRIMARY KEY, started_at REAL NOT NULL, finished_at REAL, exit_code INTEGER, reason TEXT,
   error_class TEXT

@@ -65,15 +65,25 @@ def not_stored(
     """Yield what the statements tell; with `whole`, for a store that may be lost, all that was done before.
 
     A file that was removed can be read as long as its connection is open. An
-    announcement that came to nothing needs no withdrawal.
+    announcement that failed needs no withdrawal, unless the disk kept it.
     """
     if whole:
         yield from _stored(connection)
     announced = {values[:2] for sql, values, _ in statements if sql == BEGIN_ATTEMPT}
     for sql, values, item in statements:
-        if sql in FACTS and not (sql == WITHDRAW_ATTEMPT and values in announced):
+        if sql == WITHDRAW_ATTEMPT and values in announced and not _begun(connection, values):
+            continue
+        if sql in FACTS:
             kind, columns = FACTS[sql]
             yield from _told(connection, kind, dict(zip(columns, values, strict=True)), item)
+
+
+def _begun(connection: sqlite3.Connection, values: tuple[object, ...]) -> bool:
+    """Say whether an attempt stands in the store, although its commit is said to have failed."""
+    with suppress(sqlite3.Error):
+        sql = "SELECT EXISTS (SELECT 1 FROM attempt WHERE item = ? AND number = ?)"
+        return bool(connection.execute(sql, values).fetchone()[0])
+    return False
 
 
 def _stored(connection: sqlite3.Connection) -> Iterator[NotStored]:

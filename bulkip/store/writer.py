@@ -13,14 +13,17 @@ from anyio import CancelScope, Event, Lock, create_task_group, to_thread
 from bulkip.errors import StoreError
 from bulkip.events import NotStored
 from bulkip.model import Before, Item, Result
+from bulkip.proof import Proof
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.place import StorePlace
+from bulkip.store.reader import PlannedItem
 from bulkip.store.schema import check_ours, storage_errors, store_path
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,
     CLEAR_DOUBT,
     END,
     FINISH_ATTEMPT,
+    PROOF,
     READING,
     REMEMBER,
     RESULT,
@@ -103,6 +106,14 @@ class RunWriter:
     ) -> None:
         """Write how an item ended, and call `then` once it is committed."""
         await self._queue((RESULT, result_columns(item.number, generation, result, now), item), then)
+
+    async def record_proof(
+        self, planned: PlannedItem, proof: Proof, now: float, then: Callable[[], None]
+    ) -> None:
+        """Write whether what an item wrote is there, and call `then` once it is committed."""
+        findings = json.dumps(proof.findings, ensure_ascii=False)
+        about = (planned.item.number, planned.generation, proof.mode, proof.holds, proof.decided)
+        await self._queue((PROOF, (*about, proof.reason, findings, now), planned.item), then)
 
     async def begin_start(self, now: float) -> int:
         """Open another start of the run and return its number, from 1."""

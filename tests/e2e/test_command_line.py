@@ -210,15 +210,16 @@ def test_wrong_token_stops_the_run(tmp_path: Path, api: Simulator) -> None:
 
 
 def test_dead_server_is_told_and_nothing_hangs(tmp_path: Path, api: Simulator, env: dict[str, str]) -> None:
-    """Where nothing listens every item is told as failed to connect, with one line about it."""
+    """Where nothing listens the run halts after `give_up`; every item is told as left by the breaker."""
     job = ptr_job(tmp_path, api)
     text = (tmp_path / job).read_text().replace(api.url, "http://127.0.0.1:9/ip.php")
-    (tmp_path / job).write_text(text + "retry: {attempts: 2, base: 10ms}\n")
+    (tmp_path / job).write_text(text + "retry: {base: 10ms}\nbreaker: {give_up: 2s}\n")
 
     ended = bulkip("run", job, "--yes", "--format", "jsonl", cwd=tmp_path, env=env)
 
-    assert ended.code == 3
-    assert {json.loads(line)["error_class"] for line in ended.out.splitlines()} == {"connect"}
+    assert ended.code == 6
+    assert {json.loads(line)["error_class"] for line in ended.out.splitlines()} == {"breaker"}
+    assert "bulkip resume" in ended.err
     assert "Traceback" not in ended.err
 
 

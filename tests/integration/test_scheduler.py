@@ -30,7 +30,7 @@ def number_of(one: Turn) -> int:
     return one.chain[0].item.number
 
 
-def parked(one: Turn, delay_s: float) -> Parked:
+def parked(one: Turn, delay_s: float) -> Parked[Turn]:
     """Return a turn that goes on later, with one call behind it."""
     return Parked(replace(one, course=replace(one.course, calls=one.course.calls + 1)), delay_s)
 
@@ -63,7 +63,7 @@ class Workshop:
         self._park = dict(park or {})
         self._took_s = took_s
 
-    async def step(self, one: Turn) -> Parked | None:
+    async def step(self, one: Turn) -> Parked[Turn] | None:
         """Work on a turn."""
         self.begun.append((number_of(one), current_time()))
         self.busy += 1
@@ -191,7 +191,7 @@ async def test_stop_ends_a_stage_that_only_waits() -> None:
 async def test_bug_in_a_step_ends_the_stage() -> None:
     """An error that no step expects ends the stage and is not swallowed."""
 
-    async def step(_turn: Turn) -> Parked | None:
+    async def step(_turn: Turn) -> Parked[Turn] | None:
         raise LookupError
 
     with pytest.raises(BaseExceptionGroup) as raised:

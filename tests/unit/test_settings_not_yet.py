@@ -14,13 +14,6 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
     ("line", "setting"),
     [
         pytest.param("safety: {forward: require}", "safety.forward", id="forward"),
-        pytest.param("rollout: {steps: [5, 100%]}", "rollout.steps", id="rollout-steps"),
-        pytest.param("rollout: {pause: prompt}", "rollout.pause", id="rollout-pause"),
-        pytest.param("rollout: {verify_between: true}", "rollout.verify_between", id="rollout-verify"),
-        pytest.param("verify: {mode: fcrdns}", "verify.mode", id="verify-mode"),
-        pytest.param("verify: {resolvers: ['127.0.0.1:53']}", "verify.resolvers", id="verify-resolvers"),
-        pytest.param("verify: {timeout: 1m}", "verify.timeout", id="verify-timeout"),
-        pytest.param("verify: {required: true}", "verify.required", id="verify-required"),
     ],
 )
 def test_setting_that_protects_and_is_not_built_is_refused(line: str, setting: str) -> None:
