@@ -4,7 +4,8 @@ from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.choice import Choice
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
-from bulkip.store.reader import PROOF_REQUIRED, Change, PlannedItem, RunReader, StoredRow
+from bulkip.store.questions import PROOF_REQUIRED
+from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader

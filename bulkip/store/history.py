@@ -8,7 +8,8 @@ from typing import Final
 
 from bulkip.csvfile import column_names
 from bulkip.model import Status
-from bulkip.store.reader import ITEMS, PAGE, ROW_COLUMNS, STATUS, RunReader, StoredRow
+from bulkip.store.questions import ITEMS, ROW_COLUMNS, STATUS
+from bulkip.store.reader import PAGE, RunReader, StoredRow
 from bulkip.store.schema import CELL_END, storage_errors
 
 TARGET = "COALESCE(moved.target, item.chain)"

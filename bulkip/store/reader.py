@@ -13,66 +13,19 @@ from bulkip.model import Before, Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
 from bulkip.store.damage import STUMBLES, damage_of
+from bulkip.store.questions import (
+    ADDRESSES_TO_WRITE,
+    CHANGES,
+    ITEMS,
+    PLANNED_COLUMNS,
+    PROVABLE,
+    ROW_COLUMNS,
+    STATUS,
+    UNREAD,
+)
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
-PROOF_REQUIRED = "proof_required"
-"""The fact that a run keeps when a write counts as done only once it is proved."""
-STATUS = f"""
-CASE
-  WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
-    AND (SELECT value FROM run WHERE name = '{PROOF_REQUIRED}') = 'true' THEN '{Status.UNVERIFIED}'
-  WHEN result.status IS NOT NULL THEN result.status
-  WHEN item.writes AND EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number
-    AND attempt.purpose = 'call' AND attempt.in_doubt) THEN '{Status.UNKNOWN}'
-  ELSE '{Status.NOT_RUN}'
-END
-"""
-ITEMS = """
-FROM item
-LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
-LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
-LEFT JOIN reading ON reading.item = item.number
-"""
-ROW_COLUMNS = f"""
-SELECT item.number, item.key, item.action, item.ip, item.form, item.source, item.writes, {STATUS} AS status,
-  result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
-  result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
-  proof.findings, reading.names AS before_names,
-  (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
-  (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
-    FROM attempt WHERE attempt.item = item.number) AS started_at,
-  (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) AS answered_at
-"""
-PLANNED_COLUMNS = """
-SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.form, item.source, item.skip,
-  item.generation, reading.names, reading.read_at, result.status,
-  (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
-  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt),
-  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt
-    AND attempt.outcome = 'refused')
-"""
 PAGE = 500
-UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
-ADDRESSES_TO_WRITE = f"""
-SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
-  SELECT MIN(result.status IS NOT NULL) AS done {ITEMS}
-  WHERE item.writes AND (result.status IS NULL OR result.status NOT IN
-    ('{Status.UNCHANGED}', '{Status.SKIPPED}')) GROUP BY item.chain
-)
-"""
-PROVABLE = (
-    f"item.shown AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}') "
-    "AND (proof.holds IS NOT 1 OR proof.proved_at < ?)"
-)
-CHANGES = f"""
-SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
-  COALESCE(SUM(ptr = ''), 0)
-FROM (
-  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names {ITEMS}
-  WHERE result.status IS NULL AND reading.names IS NOT NULL
-)
-"""
-
 StoredRow: TypeAlias = sqlite3.Row
 """An item with its outcome as the store has it; columns by name."""
 

@@ -13,7 +13,7 @@ from bulkip.model import Status
 from bulkip.store.freeze import ITEMS_FROZEN
 from bulkip.store.history import RunHistory
 from bulkip.store.laws import CHECKS, Check, Law
-from bulkip.store.reader import ITEMS, STATUS
+from bulkip.store.questions import ITEMS, STATUS
 from bulkip.store.schema import storage_errors
 
 SHOWN_PLACES = 3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bulkip.model import Status
 from bulkip.store.choice import Choice
-from bulkip.store.reader import ITEMS
+from bulkip.store.questions import ITEMS
 from bulkip.store.schema import check_ours, storage_errors, store_path
 
 SKIPPED_WITH = f"""
