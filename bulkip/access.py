@@ -58,7 +58,7 @@ class Access:
         verdict = await self._client.call(request, attempt, within_s=within_s)
         match verdict:
             case Verdict(kind=VerdictKind.AUTH):
-                return await self._judged(verdict, generation, again=again)
+                return await self._judged(verdict, generation, again=again, writes=request.writes)
             case Verdict(kind=VerdictKind.IMPATIENT):
                 await self._ask_for_patience(current_time())
         return verdict
@@ -74,7 +74,7 @@ class Access:
                 request = replace(LOGOUT_REQUEST, form={"token": token}, needs_token=False)
                 await self._ask(request, Purpose.LOGOUT)
 
-    async def _judged(self, verdict: Verdict, generation: int, *, again: bool) -> Verdict:
+    async def _judged(self, verdict: Verdict, generation: int, *, again: bool, writes: bool) -> Verdict:
         refused_at = current_time()
         async with self._one_at_a_time:
             if self._brake.stop is not None or self._purse.generation != generation:
@@ -85,7 +85,7 @@ class Access:
             alive = self._client.last_success_at > refused_at or await self._is_alive()
             if alive is False:
                 await self._replace_dead(verdict)
-        return _forbidden(verdict) if alive else verdict
+        return _forbidden(verdict, writes=writes) if alive else verdict
 
     async def _ask_for_patience(self, refused_at: float) -> None:
         """Ask whether everyone is throttled beyond the limit; if so the run stops."""
@@ -157,15 +157,20 @@ class Access:
             case _:
                 return False
 
-    async def _ask(self, request: ApiRequest, purpose: Purpose, *, knock: bool = False) -> Verdict | None:
-        attempt = Attempt(0, self._number, self._start, purpose)
+    def own_attempt(self, purpose: Purpose) -> Attempt:
+        """Return the next attempt that is the run's own, no item's."""
         self._number += 1
-        return await self._client.call(request, attempt, knock=knock)
+        return Attempt(0, self._number - 1, self._start, purpose)
+
+    async def _ask(self, request: ApiRequest, purpose: Purpose, *, knock: bool = False) -> Verdict | None:
+        return await self._client.call(request, self.own_attempt(purpose), knock=knock)
 
     def _stop(self, text: str, error_class: ErrorClass) -> None:
         self._brake.pull(Stop(StopKind.ACCESS, text, error_class))
 
 
-def _forbidden(verdict: Verdict) -> Verdict:
+def _forbidden(verdict: Verdict, *, writes: bool) -> Verdict:
+    """Return a refusal as the item's own; a write that was not refused in the API's words is in doubt."""
     text = f"{verdict.message} (the token itself is accepted: is it this account's address?)"
-    return replace(verdict, kind=VerdictKind.PERMANENT, error_class=ErrorClass.PERMISSION, message=text)
+    own = replace(verdict, kind=VerdictKind.PERMANENT, error_class=ErrorClass.PERMISSION, message=text)
+    return replace(own, in_doubt=writes and not verdict.readable)

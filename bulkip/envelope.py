@@ -127,7 +127,7 @@ def _refuse_crowd(body: bytes) -> None:
 
 
 def _decoded(body: bytes) -> str:
-    if len(body) > LONGEST_FOREIGN and not body.isascii():
+    if len(body) > LONGEST_FOREIGN and (not body.isascii() or b"\\u" in body):
         raise UnreadableError("too long for a text beyond ASCII")
     try:
         return body.decode("utf-8-sig")

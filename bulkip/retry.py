@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
+from bulkip.actions.eq_list import servers_in
 from bulkip.course import Course, after_call
 from bulkip.followups import check_after_s
 from bulkip.hostnames import same_names
@@ -22,6 +23,8 @@ PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 """After these everyone pauses."""
 MOST_LOOKUPS = 200
 """So often a write in the background is asked for when its item has all the time in the world."""
+SHOWN_SERVERS = 5
+NOT_LOOKED_UP = "no server id was found (`id: lookup`), so nothing was sent; state the id in the job"
 BLOCKED_TRIES = 2
 """An edge that blocks us is asked once more, then the item has failed (api.md §4)."""
 
@@ -56,7 +59,14 @@ class Seen:
     names: tuple[str, ...]
 
 
-Decision: TypeAlias = Again | Settled | Seen
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The server of an address was found; the item itself is still to do."""
+
+    server: str
+
+
+Decision: TypeAlias = Again | Settled | Seen | Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +96,12 @@ def decide(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdic
     """Return what follows from an answer; `course` is the one that led to the call."""
     course = after_call(course, verdict)
     match course.next:
-        case Purpose.BEFORE:
+        case Purpose.BEFORE | Purpose.VERIFY:
             return _after_before(policy, course, verdict, rng)
         case Purpose.READBACK:
             return _after_readback(policy, course, verdict, rng)
+        case Purpose.LOOKUP if course.callback is None:
+            return _after_search(policy, course, verdict, rng)
         case Purpose.LOOKUP:
             return _after_lookup(policy, settle_s, course, verdict)
         case _:
@@ -119,7 +131,7 @@ def in_time(decision: Again, item_s: float | None) -> Again | Settled:
     if item_s is None or course.spent_s + delay_s < item_s:
         return replace(decision, course=replace(course, spent_s=course.spent_s + delay_s))
     last = course.trouble.message if course.trouble else None
-    doubtful = course.next in {Purpose.READBACK, Purpose.LOOKUP}
+    doubtful = course.next is Purpose.READBACK or course.callback is not None
     result = Result(
         Status.UNKNOWN if doubtful else Status.FAILED,
         ErrorClass.DEADLINE,
@@ -177,11 +189,28 @@ def _after_lookup(policy: RetryPolicy, settle_s: float, course: Course, verdict:
     return _read_back(policy, settle_s, course, accepted)
 
 
+def _after_search(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
+    if verdict.kind is VerdictKind.SUCCESS:
+        return found_in(servers_in(verdict.value))
+    return _once_more(policy, course, verdict, rng) or Settled(replace(_failed(verdict), note=NOT_LOOKED_UP))
+
+
+def found_in(servers: tuple[str, ...]) -> Found | Settled:
+    """Return the server that an address is on; where that is not exactly one, the item has failed."""
+    if len(servers) == 1:
+        return Found(servers[0])
+    if not servers:
+        text = "the address is on none of this account's servers"
+        return Settled(Result(Status.FAILED, ErrorClass.NOT_FOUND, message=text, note=NOT_LOOKED_UP))
+    more = f" and {len(servers) - SHOWN_SERVERS:,} more" if len(servers) > SHOWN_SERVERS else ""
+    text = f"the address is on several servers: {', '.join(servers[:SHOWN_SERVERS])}{more}"
+    return Settled(Result(Status.FAILED, ErrorClass.INVALID, message=text, note=NOT_LOOKED_UP))
+
+
 def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
     names = verdict.shown
     if names is None:
-        note = "the value before could not be read, so nothing was written"
-        return _once_more(policy, course, verdict, rng) or Settled(replace(_failed(verdict), note=note))
+        return _once_more(policy, course, verdict, rng) or Settled(_unread(course, verdict))
     if course.before is None:
         return Seen(names)
     if course.wanted is not None and same_names(names, course.wanted):
@@ -213,7 +242,7 @@ def _not_done(
 ) -> Decision:
     """Decide about a write that a reading showed not to have happened: these `names` were there before."""
     again = _once_more(policy, replace(course, next=Purpose.CALL), trouble, rng)
-    if again is not None and course.replayable:
+    if again is not None and course.replayable and course.readbacks < policy.attempts:
         return replace(again, cleared=True)
     if trouble.kind is VerdictKind.SUCCESS:
         lie = replace(trouble, error_class=ErrorClass.UNKNOWN_ANSWER, message="the server said OK")
@@ -259,6 +288,12 @@ def _failed(verdict: Verdict) -> Result:
         message=verdict.message,
         http_status=verdict.http_status,
     )
+
+
+def _unread(course: Course, verdict: Verdict) -> Result:
+    if course.next is Purpose.VERIFY:  # nothing was to be written
+        return _failed(verdict)
+    return replace(_failed(verdict), note="the value before could not be read, so nothing was written")
 
 
 def _in_doubt(verdict: Verdict, note: str) -> Result:

@@ -21,10 +21,7 @@ An editor with a YAML language server then completes and checks job files that b
 @click.command(epilog=EPILOG)
 @click.argument("kind", type=Word(("job", "report", "plan")))
 def schema(kind: str) -> int:
-    """Print the JSON Schema (2020-12) of a job file, of a row of a report, or of an item of a plan.
-
-    The schema of the plan is a draft: saved plans are not built yet.
-    """
+    """Print the JSON Schema (2020-12) of a job file, of a row of a report, or of a plan file."""
     click.echo(json.dumps(_schema(kind), indent=2, ensure_ascii=False))
     return 0
 

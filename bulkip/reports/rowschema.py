@@ -1,14 +1,17 @@
-"""What one row of a report, and one item of a saved plan, holds: JSON Schema for their readers."""
+"""What a row of a report and a plan file hold: JSON Schema for their readers."""
 
 from typing import Final, TypeAlias
 
 from bulkip.actions import ACTIONS
 from bulkip.model import ErrorClass, JsonValue, Status
+from bulkip.planfile import VERSION
+from bulkip.reports.changes import Change
 
 Schema: TypeAlias = dict[str, JsonValue]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Final[Schema] = {"type": "string"}
+_SHA256: Final = "^[0-9a-f]{64}$"
 _TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _NAMES: Final[Schema] = {"type": ["string", "array", "null"], "items": _TEXT, "minItems": 2}
@@ -62,26 +65,46 @@ def row_schema() -> Schema:
 
 
 def plan_schema() -> Schema:
-    """Return the draft of the schema of one item as a saved plan holds it."""
-    properties: dict[str, Schema] = {
-        **_WHAT,
-        "before": {**_NAMES, "description": "The PTR name when the plan was made."},
-        "after": {**_NAMES, "description": "The PTR name that is wanted."},
+    """Return the schema of a whole plan file."""
+    head: dict[str, Schema] = {
+        **dict.fromkeys(("job_name", "job_path", "job_digest", "url", "version"), _TEXT),
+        "simulated": {"type": "boolean", "description": "Made against a simulator, and only good for one."},
+        "created_at": {"type": "number", "description": "Unix seconds."},
+        "digest": {**_TEXT, "pattern": _SHA256, "description": "What the plan means, for --expect-plan."},
+        "facts": {"type": "object", "description": "Counts, calls and time, for readers."},
+        "settings": {"type": "object", "description": "What applying it needs; no secret."},
     }
-    return _row(
-        "bulkip plan item (draft)",
-        "One item of a saved plan. A draft: saved plans are not built yet and may still change it.",
-        properties,
-    )
+    whole: dict[str, Schema] = {
+        "bulkip_plan": {"const": VERSION},
+        "head": _closed(head),
+        "items": {"type": "array", "items": _closed(_planned_item())},
+        "sha256": {**_TEXT, "pattern": _SHA256, "description": "Of all that stands before it."},
+    }
+    return {"$schema": DIALECT, "title": "bulkip plan", **_closed(whole)}
 
 
-def _row(title: str, description: str, properties: dict[str, Schema]) -> Schema:
+def _planned_item() -> dict[str, Schema]:
+    names: Schema = {"type": ["array", "null"], "items": _TEXT}
     return {
-        "$schema": DIALECT,
-        "title": title,
-        "description": description,
+        **_WHAT,
+        **dict.fromkeys(("number", "chain"), _COUNT),
+        **dict.fromkeys(("skip", "message"), _TEXT_OR_NULL),
+        "step": {**_TEXT, "description": "The name of the action in the job."},
+        "change": {"enum": [change.value for change in Change], "description": "What is done with it."},
+        "before": {**names, "description": "The PTR names when the plan was made; null when not read."},
+        "read_at": {"type": ["number", "null"], "description": "When they were read, in Unix seconds."},
+    }
+
+
+def _closed(properties: dict[str, Schema]) -> Schema:
+    """Return the schema of an object with exactly these members."""
+    return {
         "type": "object",
         "required": [*properties],
         "properties": {**properties},
         "additionalProperties": False,
     }
+
+
+def _row(title: str, description: str, properties: dict[str, Schema]) -> Schema:
+    return {"$schema": DIALECT, "title": title, "description": description, **_closed(properties)}

@@ -50,6 +50,6 @@ def next_steps(left: Left, run_dir: Path) -> Iterator[Step]:
 def _resuming(left: Left, waiting: int, doubtful: int) -> str:
     """Return what resume would do, and what must be done before it."""
     does = [f"reads {doubtful:,} back"] if doubtful else []
-    does += [f"does the {waiting:,} that were not run"] if waiting else []
+    does += [f"carries out the {waiting:,} that were not run"] if waiting else []
     first = left.refused or left.stopped_by is StopKind.ACCESS
     return f"{'when what is told above is settled: ' if first else ''}{', '.join(does)}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkip.reports.rowschema import row_schema
+from bulkip.reports.rowschema import plan_schema, row_schema
 from tests.program import ROOT, bulkip
 from tests.schemacheck import faults
 
@@ -29,6 +29,18 @@ def test_rows_of_a_run_fit_their_schema(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in ended.out.splitlines()]
     assert len(rows) > 0
     assert [fault for row in rows for fault in faults(row, schema)] == []
+
+
+@pytest.mark.parametrize("job", ["ptr-migration.yaml", "inventory.yaml", "set-main.yaml"])
+def test_plan_file_fits_its_schema(tmp_path: Path, job: str) -> None:
+    """A plan that is kept is as `schema plan` says, whatever is planned."""
+    options = ["--simulate", "--rate", "1000/s", "-q", "-o", "plan.json"]
+
+    bulkip("plan", str(ROOT / "jobs" / job), *options, cwd=tmp_path)
+
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert plan["items"]
+    assert faults(plan, plan_schema()) == []
 
 
 def test_wrong_kind_is_answered_with_the_right_one(tmp_path: Path) -> None:

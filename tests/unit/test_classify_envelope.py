@@ -164,9 +164,12 @@ def test_echo_of_the_call_does_no_harm(fields: dict[str, JsonValue]) -> None:
     assert judge("update_ptr", answer({"result": "OK", **fields})).kind is K.SUCCESS
 
 
-def test_long_text_beyond_ascii_is_not_read() -> None:
+@pytest.mark.parametrize("letter", ["ü", "\\ud83d\\ude00"], ids=["plain", "escaped"])
+def test_long_text_beyond_ascii_is_not_read(letter: str) -> None:
     """Megabytes of text in other scripts are no answer of this API, and would fill the memory."""
-    verdict = judge("get_ptr", answer(b'{"code": -1, "message": "%s"}' % ("ü" * 2**20).encode()))
+    body = '{"code": -1, "message": "%s"}' % (letter + "x" * 2**21)
+
+    verdict = judge("get_ptr", answer(body.encode()))
 
     assert (verdict.kind, "too long for a text beyond ASCII" in str(verdict.message)) == (K.UNKNOWN, True)
 

@@ -171,17 +171,20 @@ def steps(left: Left) -> list[tuple[str, str]]:
         ),
         pytest.param(
             Left(Counts({Status.NOT_RUN: 5, Status.FAILED: 1}), StopKind.SIGNAL),
-            [("bulkip resume", "does the 5 that were not run"), ("bulkip retry", "tries the 1 failed again")],
+            [
+                ("bulkip resume", "carries out the 5 that were not run"),
+                ("bulkip retry", "tries the 1 failed again"),
+            ],
             id="stopped",
         ),
         pytest.param(
             Left(Counts({Status.NOT_RUN: 5}), StopKind.ACCESS),
-            [("bulkip resume", "when what is told above is settled: does the 5 that were not run")],
+            [("bulkip resume", "when what is told above is settled: carries out the 5 that were not run")],
             id="access",
         ),
         pytest.param(
             Left(Counts({Status.NOT_RUN: 5}), refused=True),
-            [("bulkip resume", "when what is told above is settled: does the 5 that were not run")],
+            [("bulkip resume", "when what is told above is settled: carries out the 5 that were not run")],
             id="not-confirmed",
         ),
         pytest.param(

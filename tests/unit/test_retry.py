@@ -290,8 +290,8 @@ def test_failure_keeps_the_servers_words(verdict: Verdict) -> None:
 
 
 def test_read_backs_of_an_item_are_bounded_by_themselves() -> None:
-    """However the doubts follow each other, an item is read back as often as it may be called, no more."""
-    answers = (LOST, CONNECT, CONNECT, showing("old.example"), LOST)
+    """A write is not sent again once no read-back would be left to settle it."""
+    answers = (LOST, CONNECT, CONNECT, showing("old.example"))
 
     left = after(WRITE, *answers)
 

@@ -1,10 +1,10 @@
-"""The schemas of a report's row and of a plan's item name what stands there."""
+"""The schema of a report's row names what stands there."""
 
 from typing import Any
 
 from bulkip.model import ErrorClass, Status
 from bulkip.reports.rows import FIELDS
-from bulkip.reports.rowschema import plan_schema, row_schema
+from bulkip.reports.rowschema import row_schema
 
 
 def test_row_schema_has_the_fields_of_a_row() -> None:
@@ -21,11 +21,3 @@ def test_row_schema_has_the_closed_sets() -> None:
 
     assert set(properties["status"]["enum"]) == set(Status)
     assert set(properties["error_class"]["enum"]) == {*ErrorClass, None}
-
-
-def test_plan_schema_says_that_it_is_a_draft() -> None:
-    """Nobody takes the form of a saved plan for settled before there is one."""
-    schema: Any = plan_schema()
-
-    assert "draft" in schema["title"]
-    assert [*schema["properties"]] == ["key", "action", "ip", "params", "source", "before", "after"]

