@@ -59,7 +59,8 @@ class Allowance:
     def _stop_if_exceeded(self) -> Stop | None:
         if not self._ceiling.is_exceeded:
             return None
-        return Stop(StopKind.HALT, self._ceiling.text, ErrorClass.CANCELLED)
+        lifting = ("--max-failed", str(self._ceiling.met))
+        return Stop(StopKind.HALT, self._ceiling.text, ErrorClass.CANCELLED, lifting=lifting)
 
     def begin_step(self, planned: int) -> None:
         """Begin a step of a rollout with so many items: failures count within a step."""

@@ -1,6 +1,7 @@
 """How many items of a run may fail before the rest is left alone (`safety.max_failed`)."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 from bulkip.model import Status
 from bulkip.policy import Percent, Share
@@ -50,6 +51,11 @@ class Ceiling:
                 return self.ended >= self.min_sample and self.failed * 100 > value * self.planned
             case count:
                 return self.failed > count
+
+    @property
+    def met(self) -> Percent:
+        """The limit that the failures so far call for: what is left may fail as often, and no more."""
+        return Percent(min(100, ceil(100 * self.failed / max(self.ended, 1))))
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bulkip.actions.checks import LOOKUP
 from bulkip.model import Item, Place, Problem
 
 
@@ -16,6 +17,8 @@ class MainAddresses:
         if item.action != "set_main" or item.skip is not None or item.form.get("main", "0") == "0":
             return
         server, ip = item.form["id"], item.form["ip"]
+        if server == LOOKUP:
+            return  # judged once it is found
         first_ip, first_source = self._by_server.setdefault(server, (ip, item.source))
         if first_ip != ip:
             yield Problem(

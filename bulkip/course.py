@@ -44,7 +44,7 @@ class Course:
     def sent(self) -> int:
         """How many calls of the purpose that is `next` were sent in this start."""
         match self.next:
-            case Purpose.BEFORE:
+            case Purpose.BEFORE | Purpose.VERIFY:
                 return self.befores
             case Purpose.READBACK:
                 return self.readbacks
@@ -86,7 +86,7 @@ def _on_trial(course: Course, verdict: Verdict) -> tuple[tuple[int, Purpose], ..
 def _counted(course: Course, purpose: Purpose, calls: int) -> Course:
     """Return the course with so many calls of a purpose more."""
     match purpose:
-        case Purpose.BEFORE:
+        case Purpose.BEFORE | Purpose.VERIFY:
             return replace(course, befores=course.befores + calls)
         case Purpose.READBACK:
             return replace(course, readbacks=course.readbacks + calls)

@@ -21,7 +21,7 @@ class RateSet:
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage of the run begins: `reading` the values before, or `applying`."""
+    """A stage of the run begins, such as `reading` the values before, or `applying`."""
 
     stage: str
     total: int
@@ -39,6 +39,20 @@ class ItemSettled:
 @dataclass(frozen=True, slots=True)
 class ValueRead:
     """The value before a write was read and stored."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFound:
+    """The server of an item's address was found and stored."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class NameTraced:
+    """Where the names of a write lead was found out and stored."""
 
     item: Item
 
@@ -92,7 +106,7 @@ class StageEnded:
 class NotStored:
     """Something that is known and stands in no run store, because the store failed.
 
-    `kind` is attempt, before, result, settled (an earlier write is in doubt no
+    `kind` is attempt, before, server, lead, result, settled (an earlier write is in doubt no
     more), end (of the start) or fact; `columns` are those of the run store,
     with what the plan says of the item.
     """
@@ -106,6 +120,8 @@ Event = (
     | StageStarted
     | ItemSettled
     | ValueRead
+    | ServerFound
+    | NameTraced
     | ItemProved
     | CallSent
     | ItemParked

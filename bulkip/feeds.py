@@ -7,12 +7,38 @@ from math import inf
 from anyio import to_thread
 
 from bulkip.scheduler import Turn
-from bulkip.store import PlannedItem, RunReader
+from bulkip.store import Beforehand, PlannedItem, RunReader, Sought
 from bulkip.verifier import Look
 
 PAGE = 500
 
 Enter = Callable[[tuple[PlannedItem, ...]], Awaitable[Turn | None]]
+
+
+class SeekingFeed:
+    """Gives every address whose server is to be found."""
+
+    def __init__(self, reader: Beforehand, enter: Callable[[Sought], Awaitable[Turn | None]]) -> None:
+        """Page through the store; `enter` makes the turn of an address, unless nothing is to be asked."""
+        self._reader = reader
+        self._enter = enter
+        self._page: deque[Sought] = deque()
+        self._after = 0
+
+    async def next(self) -> Turn | None:
+        """Return a turn that finds one server, or None when there are none left to find."""
+        while self._page or await self._turn_page():
+            turn = await self._enter(self._page.popleft())
+            if turn is not None:
+                return turn
+        return None
+
+    async def _turn_page(self) -> bool:
+        page = await to_thread.run_sync(self._reader.to_look_up, self._after, PAGE)
+        if page:
+            self._after = page[-1].chain[-1].item.number
+        self._page.extend(page)
+        return bool(page)
 
 
 class ReadingFeed:
@@ -33,6 +59,30 @@ class ReadingFeed:
 
     async def _turn_page(self) -> bool:
         page = await to_thread.run_sync(self._reader.to_read, self._after, PAGE)
+        if page:
+            self._after = page[-1].item.number
+        self._page.extend(page)
+        return bool(page)
+
+
+class TracingFeed:
+    """Gives every write whose new names are to be resolved, until that is over."""
+
+    def __init__(self, reader: Beforehand, is_over: Callable[[], bool]) -> None:
+        """Page through the store; `is_over` says that the rest need not be looked at."""
+        self._reader = reader
+        self._is_over = is_over
+        self._page: deque[PlannedItem] = deque()
+        self._after = 0
+
+    async def next(self) -> PlannedItem | None:
+        """Return the next write, or None when there is none left to look at."""
+        if not self._is_over() and (self._page or await self._turn_page()):
+            return self._page.popleft()
+        return None
+
+    async def _turn_page(self) -> bool:
+        page = await to_thread.run_sync(self._reader.to_trace, self._after, PAGE)
         if page:
             self._after = page[-1].item.number
         self._page.extend(page)

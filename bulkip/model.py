@@ -129,10 +129,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an item before its run begins: the value there, or even how it ended."""
+    """What is known of an item before its run begins: value there, server found, or even how it ended."""
 
     before: "Before | None" = None
     result: "Result | None" = None
+    server: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

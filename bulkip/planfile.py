@@ -73,13 +73,14 @@ def _content(head: PlanHead, items: Iterable[Mapping[str, JsonValue]]) -> Iterat
 class PlanFile:
     """Owns an open plan file; a context manager.
 
-    `head` is known at once, `items` can be read once. That the file is whole
-    and as it was written shows at its end: `items` raises UsageError then, so
-    nothing may be sent before they are all read.
+    `head` is known at once, `items` can be read once. The file was found whole
+    and as it was written when it was opened; should it change while its items
+    are read, `items` raises UsageError at their end, so nothing may be sent
+    before they are all read.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open a plan file; raises UsageError when it is none."""
+        """Open a plan file; raises UsageError when it is none, or not as it was written."""
         self._path = path
         self._seen = hashlib.sha256()
         try:
@@ -88,6 +89,9 @@ class PlanFile:
             raise UsageError(f"{path}: cannot be read: {error.strerror}; `bulkip plan JOB -o PLAN` makes one"
                              ) from error  # fmt: skip
         try:
+            self._read_head()
+            self._read_on()
+            self._rewind()
             self.head = self._read_head()
         except BaseException:
             self._file.close()
@@ -114,6 +118,22 @@ class PlanFile:
             yield item
         raise self._damaged("it ends too early")
 
+    def _read_on(self) -> None:
+        """Raise UsageError unless the rest of the file is as it was written."""
+        for line in iter(self._line, b""):
+            if line.startswith(_END):
+                return self._check_end(line)
+            self._seen.update(line)
+        raise self._damaged("it ends too early")
+
+    def _rewind(self) -> None:
+        try:
+            self._file.seek(0)
+        except OSError as error:
+            raise UsageError(f"{self._path}: a plan is read twice, and this is no file; keep it in one"
+                             ) from error  # fmt: skip
+        self._seen = hashlib.sha256()
+
     def _check_end(self, line: bytes) -> None:
         if line != f'],"sha256":"{self._seen.hexdigest()}"}}\n'.encode() or self._line():
             raise self._damaged("its sha256 is not that of its content")
@@ -132,6 +152,8 @@ class PlanFile:
         head = found.get("head")
         if not isinstance(head, dict) or {name: type(value) for name, value in head.items()} != _HEAD:
             raise self._damaged("its head is not whole")
+        if not "".join(value for value in head.values() if isinstance(value, str)).isprintable():
+            raise self._damaged("its head has characters that do not print")
         return PlanHead(**head)
 
     def _line(self) -> bytes:

@@ -147,6 +147,20 @@ class Verify:
     required: bool = False
 
 
+CHECK = "check"
+"""What the settings that a run keeps hold when it is a check: whoever goes on with it never writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A job that only asserts what it would write: `verify` says whom it asks, and for how long.
+
+    One that finds nothing to assert has failed, unless it may be empty.
+    """
+
+    allow_empty: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
     """A report to write at the end; path `-` is stdout."""

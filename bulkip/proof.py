@@ -146,6 +146,17 @@ def judge_forward(name: str, ip: str, findings: Sequence[Finding]) -> Lead:
     return Lead(name, Leading.NOWHERE, f"{shown} leads nowhere")
 
 
+_WORST_FIRST = (Leading.ELSEWHERE, Leading.NOWHERE, Leading.UNKNOWN, Leading.HERE)
+
+
+def worst_lead(leads: Sequence[Lead]) -> Lead:
+    """Return the leads of several names as one: as bad as the worst, with all that is not as it should be."""
+    astray = [one for one in leads if one.leading is not Leading.HERE]
+    leading = min((one.leading for one in leads), key=_WORST_FIRST.index, default=Leading.HERE)
+    names = ", ".join(one.name for one in leads)
+    return Lead(names, leading, "; ".join(_some([one.reason for one in astray])))
+
+
 def next_poll_s(tries: int) -> float:
     """Return how long to wait after so many looks before the next one: 1 s, doubling up to 15 s."""
     return min(LONGEST_POLL_S, FIRST_POLL_S * 2.0 ** min(max(tries - 1, 0), 32))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
-from bulkip.actions.eq_list import servers_in
+from bulkip.actions.eq_list import NOT_LOOKED_UP, not_one, servers_in
 from bulkip.course import Course, after_call
 from bulkip.followups import check_after_s
 from bulkip.hostnames import same_names
@@ -23,8 +23,6 @@ PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 """After these everyone pauses."""
 MOST_LOOKUPS = 200
 """So often a write in the background is asked for when its item has all the time in the world."""
-SHOWN_SERVERS = 5
-NOT_LOOKED_UP = "no server id was found (`id: lookup`), so nothing was sent; state the id in the job"
 BLOCKED_TRIES = 2
 """An edge that blocks us is asked once more, then the item has failed (api.md §4)."""
 
@@ -197,14 +195,7 @@ def _after_search(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Ra
 
 def found_in(servers: tuple[str, ...]) -> Found | Settled:
     """Return the server that an address is on; where that is not exactly one, the item has failed."""
-    if len(servers) == 1:
-        return Found(servers[0])
-    if not servers:
-        text = "the address is on none of this account's servers"
-        return Settled(Result(Status.FAILED, ErrorClass.NOT_FOUND, message=text, note=NOT_LOOKED_UP))
-    more = f" and {len(servers) - SHOWN_SERVERS:,} more" if len(servers) > SHOWN_SERVERS else ""
-    text = f"the address is on several servers: {', '.join(servers[:SHOWN_SERVERS])}{more}"
-    return Settled(Result(Status.FAILED, ErrorClass.INVALID, message=text, note=NOT_LOOKED_UP))
+    return Found(servers[0]) if len(servers) == 1 else Settled(not_one(servers))
 
 
 def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
@@ -242,7 +233,8 @@ def _not_done(
 ) -> Decision:
     """Decide about a write that a reading showed not to have happened: these `names` were there before."""
     again = _once_more(policy, replace(course, next=Purpose.CALL), trouble, rng)
-    if again is not None and course.replayable and course.readbacks < policy.attempts:
+    settleable = course.readbacks < policy.attempts or not course.calls
+    if again is not None and course.replayable and settleable:
         return replace(again, cleared=True)
     if trouble.kind is VerdictKind.SUCCESS:
         lie = replace(trouble, error_class=ErrorClass.UNKNOWN_ANSWER, message="the server said OK")

@@ -3,21 +3,44 @@
 from dataclasses import dataclass
 
 from bulkip.policy import Percent, Safety, Share
+from bulkip.quantities import counted
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChanges:
-    """How many PTR records a plan sets where none is, changes and clears, and how many addresses have one."""
+    """How many PTR records a plan sets where none is, changes and clears, and how many addresses have one.
+
+    Of those that it sets or changes, the names of `astray` do not lead back to
+    their address, and nobody could say where those of `untraced` lead.
+    """
 
     sets: int = 0
     changes: int = 0
     clears: int = 0
     existing: int = 0
+    astray: int = 0
+    untraced: int = 0
 
     @property
     def total(self) -> int:
         """All that the plan would write into the reverse DNS."""
         return self.sets + self.changes + self.clears
+
+
+def forward_lines(planned: PlannedChanges) -> list[str]:
+    """Return what is to be known about where new names lead, before somebody agrees to them."""
+    found = []
+    if planned.astray:
+        found.append(
+            f"{counted(planned.astray, 'IP')} would get a name that does not lead back (`safety.forward`); "
+            "`bulkip plan` and the report say which, and where it leads"
+        )
+    if planned.untraced:
+        found.append(
+            f"where the new names of {counted(planned.untraced, 'IP')} lead is not known: "
+            "no name server answered (`safety.forward`)"
+        )
+    return found
 
 
 def objections(planned: PlannedChanges, safety: Safety) -> list[str]:

@@ -1,7 +1,7 @@
 """Which item a free worker takes next: one whose wait is over, or a fresh one from the store."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -10,6 +10,7 @@ from anyio import Event, Lock, create_task_group, current_time, move_on_at
 
 from bulkip.brake import Brake
 from bulkip.course import Course
+from bulkip.proof import next_poll_s
 from bulkip.retry import Sentence
 from bulkip.store import PlannedItem
 
@@ -23,12 +24,16 @@ PARKED_MOST = 2_000
 class Turn:
     """The items of one address that are still to do, and how far the first of them has come.
 
-    A `sentence` is how the first one ends, unless the server was away.
+    A `sentence` is how the first one ends, unless the server was away. `looks`
+    counts how often a check found another value than it expects; it looks
+    again until `until`, in loop time.
     """
 
     chain: tuple[PlannedItem, ...]
     course: Course
     sentence: Sentence | None = None
+    looks: int = 0
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,15 @@ class Parked(Generic[T]):
 
     turn: T
     delay_s: float
+
+
+def later_look(turn: Turn, now: float) -> Parked[Turn] | None:
+    """Return a check's next look at an address; None when its time would be up by then."""
+    looks, wait_s = turn.looks + 1, next_poll_s(turn.looks + 1)
+    if now + wait_s >= (turn.until or 0):
+        return None
+    course = replace(turn.course, number=turn.course.number + 1, befores=0)
+    return Parked(replace(turn, course=course, looks=looks), wait_s)
 
 
 class Feed(Protocol[T_co]):

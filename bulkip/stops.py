@@ -22,12 +22,16 @@ class StopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run stops; `error_class` is that of the items it leaves behind."""
+    """Why a run stops; `error_class` is that of the items it leaves behind.
+
+    `lifting` are the options with which a resume gets past the limit that stopped it.
+    """
 
     kind: StopKind
     reason: str
     error_class: ErrorClass
     signal: int | None = None
+    lifting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 from anyio import Semaphore, fail_after
 
+from bulkip.actions import ACTIONS
 from bulkip.connections import Connector, StaleConnectionError
 from bulkip.policy import Timeouts
 from bulkip.version import __version__
@@ -37,7 +38,8 @@ class Transport:
     """Sends requests to one API and owns the connections to it.
 
     Never follows a redirect, keeps a cookie, or heeds a proxy of the
-    environment: each could carry the token to somebody else.
+    environment: each could carry the token to somebody else. Without `writes`
+    it refuses whatever could change something.
     """
 
     def __init__(
@@ -47,14 +49,14 @@ class Transport:
         token: Callable[[], str],
         timeouts: Timeouts,
         connections: int = 4,
-        user_agent: str = USER_AGENT,
+        writes: bool = True,
     ) -> None:
         """Speak to the API at this URL; `token` is asked before every call, because it may be renewed."""
         self._url = url
         self._token = token
         self._timeouts = timeouts
         self._connections = connections
-        self._user_agent = user_agent
+        self._writes = writes
         self._session: aiohttp.ClientSession | None = None
         self._large = Semaphore(LARGE_AT_ONCE)
 
@@ -63,7 +65,7 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=Connector(self._connections),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_headers(self._user_agent),
+            headers=_headers(),
             timeout=_client_timeout(self._timeouts),
             trust_env=False,
         )
@@ -84,7 +86,10 @@ class Transport:
         """Post a request once and return the answer, or where on the way it was lost.
 
         Nothing is sent a second time here, whatever happens to the connection.
+        Raises RuntimeError for a write where none may be sent.
         """
+        if not self._writes and _is_write(request):
+            raise RuntimeError(f"{request.action} writes, and nothing may be written here; nothing was sent")
         if self._session is None:
             raise RuntimeError("the transport is closed; send inside `async with`")
         form = [("action", request.action), *request.form.items()]
@@ -124,9 +129,15 @@ class Transport:
             return b"".join(chunks)
 
 
-def _headers(user_agent: str) -> dict[str, str]:
+def _is_write(request: ApiRequest) -> bool:
+    """Say whether a request may change something, whatever it says of itself."""
+    action = ACTIONS.get(request.action)
+    return request.writes or (action is not None and action.writes)
+
+
+def _headers() -> dict[str, str]:
     return {
-        "User-Agent": user_agent,
+        "User-Agent": USER_AGENT,
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate",  # what is decoded without further packages
         "Content-Type": "application/x-www-form-urlencoded",

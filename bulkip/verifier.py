@@ -62,7 +62,7 @@ class Verifier:
     ) -> None:
         """Ask the witnesses as the rules say, and keep proofs in the store."""
         self._witnesses = witnesses
-        self._store = store
+        self.store = store
         self._brake = brake
         self._allowance = allowance
         self._rules = rules
@@ -79,14 +79,16 @@ class Verifier:
         wait_s = next_poll_s(look.tries)
         if not proof.holds and current_time() + wait_s < until:
             return Parked(look, wait_s)
-        await self._keep(look.planned, proof)
+        await self.keep(look.planned, proof)
         return None
 
-    async def _keep(self, planned: PlannedItem, proof: Proof) -> None:
+    async def keep(self, planned: PlannedItem, proof: Proof) -> None:
+        """Write down what the last look showed."""
+
         def told() -> None:
             self.tell(ItemProved(planned.item, proof.holds))
 
-        await self._store.record_proof(planned, proof, self.wall(), told)
+        await self.store.record_proof(planned, proof, self.wall(), told)
         if not proof.holds and self._rules.required and (stop := self._allowance.fail_after_all()):
             self._brake.pull(stop)
 

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from anyio import current_time
+
 from bulkip.access import Access
 from bulkip.actions import ACTIONS
+from bulkip.actions.eq_list import search_request
 from bulkip.allowance import Allowance
 from bulkip.brake import Brake
 from bulkip.course import Course, acquitted
-from bulkip.events import Event, ItemParked, ItemSettled, ValueRead
+from bulkip.events import Event, ItemParked, ItemSettled, ServerFound, ValueRead
+from bulkip.expectations import compared
 from bulkip.followups import check_request
 from bulkip.hostnames import same_names
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
@@ -17,14 +21,15 @@ from bulkip.policy import RetryPolicy
 from bulkip.retry import (
     Again,
     Decision,
+    Found,
     Seen,
     Sentence,
     Settled,
     in_time,
     sentenced,
 )
-from bulkip.scheduler import Parked, Turn
-from bulkip.store import Attempt, PlannedItem, RunWriter
+from bulkip.scheduler import Parked, Turn, later_look
+from bulkip.store import Attempt, PlannedItem, RunWriter, found_server
 from bulkip.wire import ApiRequest, Verdict, VerdictKind
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
@@ -112,16 +117,23 @@ class Worker:
         match decision:
             case Sentence():
                 return Parked(replace(turn, sentence=decision), HEARING_S)
-            case Again(course, delay_s) if delay_s > 0:
-                self.tell(ItemParked(turn.chain[0].item, _why_parked(course, turn.course), delay_s))
-                return Parked(replace(turn, course=course), delay_s)
-            case Again(course):
-                return replace(turn, course=course)
+            case Again(course, delay_s):
+                return self._again(turn, course, delay_s)
+            case Found(server):
+                await self.keep_server(turn.chain[0].item, server)
+            case Seen(names) if turn.course.next is Purpose.VERIFY:
+                return await self._compare(turn, names)
             case Seen(names):
                 await self._keep_before(turn.chain[0], names, turn.course.wanted or ())
             case Settled(result):
                 return await self._settle(turn, result)
         return None
+
+    def _again(self, turn: Turn, course: Course, delay_s: float) -> Turn | Parked[Turn]:
+        if delay_s <= 0:
+            return replace(turn, course=course)
+        self.tell(ItemParked(turn.chain[0].item, _why_parked(course, turn.course), delay_s))
+        return Parked(replace(turn, course=course), delay_s)
 
     def _heard(self, turn: Turn) -> float | None:
         """Return how long a sentence must still wait, for its streak of lost calls to be over; or None."""
@@ -175,6 +187,24 @@ class Worker:
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
         return None if gone else _with_shown(item, course, verdict)
 
+    async def keep_server(self, item: Item, server: str) -> None:
+        """Keep the server of an address, for all that the address is to get."""
+        await self._store.keep(found_server(item, server), lambda: self.tell(ServerFound(item)))
+
+    async def refuse(self, chain: tuple[PlannedItem, ...], result: Result) -> None:
+        """End an item that is not to be carried out, and what comes after it for the same address."""
+        await self._write_result(chain[0], result)
+        await self._skip(chain[1:], chain[0].item, result.status)
+
+    async def _compare(self, turn: Turn, names: tuple[str, ...]) -> Parked[Turn] | None:
+        """End an item of a check with what was read, unless it is to be looked at again."""
+        planned, result = turn.chain[0], compared(turn.course.wanted or (), names)
+        if result.status is Status.MISMATCH and (later := later_look(turn, current_time())):
+            return later
+        await self._store.record_before(planned.item, Before(names, self._rules.wall()), lambda: None)
+        await self._write_result(planned, result)
+        return None
+
     async def _keep_before(
         self, planned: PlannedItem, names: tuple[str, ...], wanted: tuple[str, ...]
     ) -> None:
@@ -208,6 +238,10 @@ class Worker:
         note = "the run was killed while this write was under way, and no read shows what it left behind"
         await self._write_result(chain[0], Result(Status.UNKNOWN, ErrorClass.NETWORK, note=note))
         await self._skip(chain[1:], chain[0].item, Status.UNKNOWN)
+
+    def enter_search(self, chain: tuple[PlannedItem, ...]) -> Turn:
+        """Return the turn that finds the server of an address."""
+        return Turn(chain, Course(Purpose.LOOKUP, number=chain[0].attempts))
 
     def enter_reading(self, planned: PlannedItem) -> Turn:
         """Return the turn that reads the value before a write."""
@@ -252,15 +286,15 @@ def _with_shown(item: Item, course: Course, verdict: Verdict) -> Verdict:
     read_back = ACTIONS[item.action].read_back
     if read_back is None or verdict.kind is not VerdictKind.SUCCESS:
         return verdict
-    if course.next not in {Purpose.BEFORE, Purpose.READBACK}:
+    if course.next not in {Purpose.BEFORE, Purpose.READBACK, Purpose.VERIFY}:
         return verdict
     return replace(verdict, shown=read_back.shown(item.form, verdict.value))
 
 
 def _request(item: Item, course: Course) -> ApiRequest:
     action = ACTIONS[item.action]
-    if course.next is Purpose.LOOKUP and course.callback is not None:
-        return check_request(course.callback)
+    if course.next is Purpose.LOOKUP:
+        return search_request(item.ip or "") if course.callback is None else check_request(course.callback)
     if course.next is Purpose.CALL or action.read_back is None:
         return ApiRequest(action.name, item.form, writes=action.writes)
     return action.read_back.request(item.form)

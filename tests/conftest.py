@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from tests.virtualtime import ON_VIRTUAL_TIME
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks of our own."""
+    """Declare the marks of our own, and let no test fail because the machine is busy."""
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
     config.addinivalue_line("markers", "virtual_time: waits take no time (tests/virtualtime.py)")
 
 

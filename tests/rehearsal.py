@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from anyio import current_time, to_thread
 
 from bulkip.events import Event
 from bulkip.model import Counts
+from bulkip.policy import VerifyMode
 from bulkip.purse import Purse
 from bulkip.reports.rows import report_rows
+from bulkip.run.beforehand import stages_before
 from bulkip.run.ending import LastWord, Waits, close_books, code_of, count
 from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.options import RunOptions
@@ -104,7 +107,7 @@ async def plan(folder: Path, job: str) -> Prepared:
 
 
 async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | None = None) -> Carried:
-    """Carry a job out against a simulator: plan, read, apply, as `bulkip run --yes` does."""
+    """Carry a job out against a simulator: plan, read, apply, prove, as `bulkip run --yes` does."""
     prepared = await plan(folder, job)
     wishes = wishes or Wishes()
     events: list[Event] = []
@@ -116,20 +119,14 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
     allowance = await to_thread.run_sync(allowance_of, prepared)
     rules = StageRules(grace_s=wishes.grace_s, tell=tell, allowance=allowance)
     endpoint = Endpoint(api.url, Purse(time.time, token=wishes.token))
-    end = StageEnd(None, None)
-    for stage in await to_thread.run_sync(_stages, prepared):
+    proving = [] if prepared.job.verify.mode is VerifyMode.NONE else [Stage.VERIFYING]
+    end, due = StageEnd(None, None), chain(stages_before(prepared, endpoint), [Stage.APPLYING], proving)
+    while end.stop is None and (stage := await to_thread.run_sync(next, due, None)):
         end = await run_stage(stage, prepared, endpoint, end.start, rules)
-        if end.stop is not None:
-            break
     code = code_of(await to_thread.run_sync(count, prepared.run_dir), end.stop)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
     await close_books(prepared.run_dir, LastWord(end.start, code, why), Waits({}))
     return await to_thread.run_sync(_carried, prepared.run_dir, end, events)
-
-
-def _stages(prepared: Prepared) -> list[Stage]:
-    with RunReader(prepared.run_dir) as reader:
-        return [Stage.READING, Stage.APPLYING] if reader.reads_left() else [Stage.APPLYING]
 
 
 def _carried(run_dir: Path, end: StageEnd, events: list[Event]) -> Carried:

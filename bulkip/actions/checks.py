@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from bulkip.actions.action import Rendered
 from bulkip.hostnames import check_hostname
 
+LOOKUP = "lookup"
+"""Instead of a server's id: the API is asked on which server the address is."""
 LONGEST_TEXT = 1000
 SHOWN = 60
 
@@ -34,7 +36,16 @@ def one_text(value: Rendered) -> str:
 
 
 def server_id(value: Rendered) -> str:
-    """Return the decimal number of a server or subnet, as its author wrote it."""
+    """Return the decimal number of a server, as its author wrote it, or `lookup`."""
+    text = one_text(value)
+    if _ID.fullmatch(text) or text == LOOKUP:
+        return text
+    way_out = f"write 1 to 10 digits without leading zero, such as 4711, or `{LOOKUP}` to have it found"
+    raise ValueError(f"{shown(text)} is no id; {way_out}")
+
+
+def subnet_id(value: Rendered) -> str:
+    """Return the decimal number of a subnet, as its author wrote it."""
     text = one_text(value)
     if _ID.fullmatch(text):
         return text

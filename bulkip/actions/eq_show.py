@@ -20,6 +20,12 @@ def show_request(server_id: str) -> ApiRequest:
     return ApiRequest(SHOW, {"id": server_id}, script=SCRIPT)
 
 
+def addresses_in(value: JsonValue) -> tuple[str, ...]:
+    """Return the addresses in the typed answer of `show`."""
+    addresses = value.get("addresses") if isinstance(value, dict) else None
+    return tuple(addresses) if isinstance(addresses, dict) else ()
+
+
 def main_flag(value: JsonValue, ip: str) -> bool | None:
     """Return whether an address is the main one, in the typed answer of `show`; None when it is not told."""
     addresses = value.get("addresses") if isinstance(value, dict) else None

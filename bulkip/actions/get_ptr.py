@@ -13,7 +13,7 @@ MOST_NAMES = 100
 LONGEST_MESSAGE = (LONGEST_NAME + 3) * MOST_NAMES  # each with a dot and a line end
 
 PARAMETERS = (
-    Parameter("id", "the server the address belongs to", required=True, check=server_id),
+    Parameter("id", "the server the address belongs to, or `lookup`", required=True, check=server_id),
     Parameter("ip", "the address to look up", required=True, check=address),
     Parameter("location", "the server's location code, such as NL", check=location),
 )

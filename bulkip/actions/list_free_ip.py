@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bulkip.actions.action import Action, Allow, AnswerShapeError, Parameter, Rendered
-from bulkip.actions.checks import flag, location, server_id
+from bulkip.actions.checks import flag, location, subnet_id
 from bulkip.actions.forms import read_form, settled
 from bulkip.actions.shapes import address_in, code_in, list_in
 from bulkip.model import JsonValue
@@ -13,7 +13,7 @@ MOST_PARTS = 2
 PARAMETERS = (
     Parameter("exclude_special", "1: leave special addresses out", check=flag),
     Parameter("location", "location code to search, such as NL", check=location),
-    Parameter("id", "subnet id, for clients", check=server_id),
+    Parameter("id", "subnet id, for clients", check=subnet_id),
 )
 
 

@@ -14,7 +14,7 @@ IPMI = "0"
 IPV4 = "1"
 
 PARAMETERS = (
-    Parameter("id", "the server the address belongs to", required=True, check=server_id),
+    Parameter("id", "the server the address belongs to, or `lookup`", required=True, check=server_id),
     Parameter("ip", "the address to make the main one", required=True, check=address),
     Parameter(
         "main",

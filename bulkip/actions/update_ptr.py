@@ -11,7 +11,7 @@ from bulkip.wire import ApiRequest
 
 PARAMETERS = (
     Parameter("ip", "the address whose name is set", required=True, check=address),
-    Parameter("id", "the server the address belongs to", required=True, check=server_id),
+    Parameter("id", "the server the address belongs to, or `lookup`", required=True, check=server_id),
     Parameter(
         "ptr",
         "the host name, or a YAML list of several; empty clears and needs allow_empty: true",

@@ -12,6 +12,7 @@ from bulkip.run.applying import Wishes, apply_plan
 EPILOG = """\b
 Examples:
   bulkip apply ptr.plan.json
+  bulkip apply ptr.plan.json --simulate --yes --rate 200/s
   bulkip apply ptr.plan.json --confirm 500 --report csv=ptr.csv
   bulkip apply ptr.plan.json --strict --expect-plan 4d7a0c51... --yes
 """
@@ -21,7 +22,8 @@ Examples:
 @click.argument("plan", type=EXISTING)
 @option("--expect-plan", metavar="SHA256", twin=False, help="Go on only when this is the plan's digest.")
 @option("--strict", is_flag=True, help="Stop before the first write when any value has moved since the plan.")
-@option("--faults", type=EXISTING, help="Faults for the simulator of a simulated plan.")
+@option("--simulate", is_flag=True, help="Rehearse against a simulator that has the values of the plan.")
+@option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @execution_options
 def apply(plan: Path, expect_plan: str | None, **given: Any) -> int:
     """Carry out a plan that `bulkip plan -o PLAN` kept; the job file is not needed.

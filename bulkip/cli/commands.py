@@ -16,6 +16,8 @@ COMMANDS = {
     "plan": "read every present value and show what would change",
     "run": "carry a job out: plan, ask, apply, report",
     "apply": "carry a saved plan out, item by item compare-and-set",
+    "check": "assert that everything is as a job says, without writing",
+    "verify": "look again whether what a run wrote is there",
     "resume": "finish a run: everything that is not terminal",
     "retry": "run once more what failed",
     "undo": "take back what a run changed, where it is still ours",
@@ -43,9 +45,9 @@ Examples:
 Statuses: changed, unchanged, ok, match, mismatch, unverified, failed, unknown, conflict,
 skipped, not_run.
 \b
-Exit codes: 0 done, 2 invalid input (nothing was sent), 3 some items failed, 5 safety stop
-before the first write, 6 halted, 7 access refused, 8 another run holds the lock, 9 a write's
-outcome is unknown, 130 Ctrl-C.
+Exit codes: 0 done, 2 invalid input (nothing was sent), 3 some items failed, 4 not as expected,
+5 safety stop before the first write, 6 halted, 7 access refused, 8 another run holds the lock,
+9 a write's outcome is unknown, 130 Ctrl-C.
 """
 
 

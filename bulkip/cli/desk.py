@@ -19,7 +19,8 @@ from bulkip.retry import text_of
 from bulkip.run.ending import Conclusion, check_own
 from bulkip.run.planning import Prepared
 from bulkip.run.recap import recap_lines
-from bulkip.safety import PlannedChanges
+from bulkip.run.shortlived import is_short_lived
+from bulkip.safety import PlannedChanges, forward_lines
 from bulkip.store import Change
 
 HANG = 2
@@ -83,17 +84,21 @@ class TerminalDesk:
         mark = "SIMULATED " if prepared.header.simulated else ""
         parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
-        self.say(f"{mark}{prepared.job.name}: {', '.join(parts)} (run {prepared.header.id})")
+        parts += [f"{counted(prepared.lookups, 'server id')} to look up"] if prepared.lookups else []
+        run = "" if is_short_lived(prepared) else f" (run {prepared.header.id})"
+        self.say(f"{mark}{prepared.job.name}: {', '.join(parts)}{run}")
 
     def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
         """Tell what the plan would change, now that the present values are known."""
         parts = [(changes.sets, "to set"), (changes.changes, "to change"), (changes.clears, "to clear")]
         parts += [
             (counts.of(Status.UNCHANGED), "as wanted already"),
-            (counts.of(Status.FAILED), "unreadable"),
+            (counts.of(Status.FAILED), "not to be done"),
         ]
         told = ", ".join(f"{count:,} {what}" for count, what in parts if count)
         self.say(f"plan: {told or 'nothing to change'}")
+        for line in forward_lines(changes):
+            self.say(f"  {line}")
         for change in ahead:
             self.say(f"  {change.ip:<15} {text_of(change.before)} -> {text_of(change.wanted)}")
         if changes.total > len(ahead):

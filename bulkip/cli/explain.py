@@ -11,10 +11,11 @@ import click
 from bulkip.addresses import canonical_ip
 from bulkip.characters import FORBIDDEN
 from bulkip.cli import suggestions
+from bulkip.cli.findings import proof_fields, proof_lines
 from bulkip.cli.options import Word, option, run_dir_option
 from bulkip.cli.timeline import Entry, timeline
 from bulkip.errors import UsageError
-from bulkip.model import JsonValue
+from bulkip.model import JsonValue, Status
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import Row, report_rows
 from bulkip.run.nextsteps import command
@@ -23,6 +24,7 @@ from bulkip.store import RunHistory, of_address
 
 WIDTH = 80
 LONGEST_ANSWER = 400
+CHECKED = frozenset({Status.MATCH, Status.MISMATCH})
 EPILOG = """\b
 Examples:
   bulkip explain last 203.0.113.7
@@ -32,11 +34,12 @@ Examples:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One item of an address: its report row, the name of its step, and its calls."""
+    """One item of an address: its report row, the name of its step, its calls, and its proof."""
 
     row: Row
     step: str
     calls: list[Entry]
+    proof: dict[str, JsonValue] | None = None
 
 
 @click.command(epilog=EPILOG)
@@ -58,13 +61,13 @@ def explain(run: str, ip: str, form: str, run_dir: Path) -> int:
         if not stories:
             raise UsageError(_not_there(history, address))
         simulated = history.header().simulated
-    head: dict[str, JsonValue] = {"run": place.name, "simulated": simulated, "ip": address}
-    if form == "json":
-        told = {**head, "items": [_fields(story) for story in stories]}
-        lines = iter([json.dumps(told, ensure_ascii=False, indent=2) + "\n"])
-    else:
-        lines = _text(head, stories)
-    write_report(STDOUT, lines)
+        head: dict[str, JsonValue] = {"run": place.name, "simulated": simulated, "ip": address}
+        if form == "json":
+            told = {**head, "items": [_fields(story) for story in stories]}
+            lines = iter([json.dumps(told, ensure_ascii=False, indent=2) + "\n"])
+        else:
+            lines = _text(head, stories)
+        write_report(STDOUT, lines)
     return 0
 
 
@@ -89,13 +92,14 @@ def _stories(history: RunHistory) -> list[Story]:
     calls = [history.attempts_of(row["number"]) for row in found]
     first = min((call["sent_at"] for one in calls for call in one), default=0.0)
     return [
-        Story(row, stored["step"], timeline(one, first))
+        Story(row, stored["step"], timeline(one, first), proof_fields(stored))
         for row, stored, one in zip(report_rows(history), found, calls, strict=True)
     ]
 
 
 def _fields(story: Story) -> dict[str, JsonValue]:
-    return {**story.row, "step": story.step, "calls": [entry.fields() for entry in story.calls]}
+    calls: list[JsonValue] = [entry.fields() for entry in story.calls]
+    return {**story.row, "step": story.step, "proof": story.proof, "calls": calls}
 
 
 def _text(head: Mapping[str, JsonValue], stories: list[Story]) -> Iterator[str]:
@@ -119,6 +123,8 @@ def _story_lines(story: Story) -> Iterator[str]:
     yield f"{row['action']} (action `{story.step}`): {row['status']}"
     for name, text in _facts(row):
         yield f"  {name:<8} {text}"
+    for place, text in enumerate(proof_lines(story.proof) if story.proof else ()):
+        yield f"  {'' if place else 'proof':<8} {text}"
     if not story.calls:
         yield "  calls    none"
     for entry in story.calls:
@@ -131,7 +137,9 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
     if isinstance(params, dict) and params:
         yield "params", "  ".join(f"{name}={_one_line(value)}" for name, value in params.items())
     yield "source", str(row["source"])
-    if row["before"] is not None or row["after"] is not None:
+    if row["status"] in CHECKED:
+        yield "found", _names(row["before"])
+    elif row["before"] is not None or row["after"] is not None:
         yield "before", _names(row["before"])
         yield "after", _names(row["after"]) if row["after"] is not None else "not known"
     if row["data"] is not None:

@@ -1,6 +1,7 @@
 """`bulkip plan`: what would a job change?"""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +57,9 @@ def plan(job: Path, out: Path | None, form: str, **given: Any) -> int:
             if not made.is_whole:
                 desk.warn(f"no plan was made: {made.conclusion.stop.reason if made.conclusion.stop else ''}")
                 return made.conclusion.exit_code
-            with RunReader(made.conclusion.prepared.run_dir) as reader:
-                write_report(STDOUT, _lines(form, reader, made))
+            if str(out) != STDOUT:  # there the plan itself is
+                with RunReader(made.conclusion.prepared.run_dir) as reader:
+                    write_report(STDOUT, _lines(form, reader, made))
             _tell(desk, made, out)
             return _code(made, expect_none=given["expect_no_changes"], desk=desk)
 
@@ -85,15 +87,19 @@ def _tell(desk: Desk, made: MadePlan, out: Path | None) -> None:
     took = duration_text(float(estimate)) if isinstance(estimate, int | float) else ""
     calls = facts["calls"] if isinstance(facts["calls"], int) else 0
     items = facts["items"] if isinstance(facts["items"], int) else 0
+    mark = "SIMULATED " if made.head.simulated else ""
     desk.say(
-        f"plan: {counted(made.changes, 'write')} of {counted(items, 'item')}; {counted(calls, 'call')} to "
-        f"apply, {facts['calls_per_write']} per write: about {took} at the rate of the job"
+        f"{mark}plan: {counted(made.changes, 'write')} of {counted(items, 'item')}; "
+        f"{counted(calls, 'call')} to apply, {facts['calls_per_write']} per write: "
+        f"about {took} at the rate of the job"
     )
     desk.say(f"digest: {made.head.digest}")
+    for doubt in made.doubts:
+        desk.warn(doubt)
     for objection in made.against:
         desk.warn(f"apply will refuse this: {objection}")
-    if out is not None:
-        desk.say(f"kept in {out}; next: bulkip apply {out}")
+    if out is not None and str(out) != STDOUT:
+        desk.say(f"kept in {out}; next: {shlex.join(['bulkip', 'apply', str(out)])}")
 
 
 def _code(made: MadePlan, *, expect_none: bool, desk: Desk) -> int:

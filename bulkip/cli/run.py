@@ -10,6 +10,7 @@ from bulkip.cli.options import EXISTING, option
 from bulkip.cli.origins import origin_lines
 from bulkip.cli.running import execution_options, run_options, shown
 from bulkip.run.execute import execute
+from bulkip.run.plans import expecting
 from bulkip.settings import load_job, narrowed
 
 ORIGINS = 2  # times -v
@@ -21,7 +22,7 @@ Examples:
   bulkip run jobs/ptr-migration.yaml --confirm 500 --rate 5/s --rate 200/m
   bulkip run jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
 \b
-Every option but --yes, --confirm and --max-clears has a twin in the environment:
+Every option but --yes, --confirm, --expect-plan and --max-clears has a twin in the environment:
 BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, default.
 """
 
@@ -30,6 +31,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @click.argument("job", type=EXISTING)
 @option("--simulate", is_flag=True, help="Rehearse against a simulator that knows this job's targets.")
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
+@option("--expect-plan", metavar="SHA256", twin=False, help="Go on only when this is the plan's digest.")
 @filter_options
 @execution_options
 @option("-v", "--verbose", count=True, help="-vv tells where each value came from.")
@@ -43,4 +45,5 @@ def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     if given["verbose"] >= ORIGINS and loaded.job is not None:
         for line in origin_lines(ctx, loaded.job):
             click.echo(line, err=True)
-    return shown(given, lambda desk: execute(loaded, run_options(given), desk))
+    guard = expecting(given["expect_plan"])
+    return shown(given, lambda desk: execute(loaded, run_options(given), desk, guard))

@@ -77,6 +77,11 @@ def calling_options(function: F) -> F:
     return _declared(function, CALLING)
 
 
+def reporting_options(function: F) -> F:
+    """Declare the options of a command that writes reports of items."""
+    return _declared(function, REPORTING)
+
+
 def _declared(function: F, options: Sequence[Callable[[Any], Any]]) -> F:
     for declare in reversed(options):
         function = declare(function)

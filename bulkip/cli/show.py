@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,11 +23,12 @@ from bulkip.reports.text import outcome
 from bulkip.run.hints import HINTS
 from bulkip.run.nextsteps import Left, command, next_steps
 from bulkip.run.runs import find_run
-from bulkip.store import RunHeader, RunHistory, StoredRow
+from bulkip.store import Proofs, RunHeader, RunHistory, StoredRow
 
 Told: TypeAlias = dict[str, JsonValue]
 WIDTH = 80
 LABEL = 10
+SHOWN_ASTRAY = 5
 EPILOG = """\b
 Examples:
   bulkip show last
@@ -65,9 +67,15 @@ def _told_as_json(history: RunHistory, told: Told, left: Left) -> dict[str, Json
         "planned_at": iso(header.created_at),
         "version": header.version,
         "settings": header.settings,
+        "proofs": _proof_fields(place),
         "starts": [_start_fields(start) for start in history.starts()],
         "next": [step.command for step in next_steps(left, place)],
     }
+
+
+def _proof_fields(place: Path) -> list[JsonValue]:
+    with Proofs(place) as proofs:
+        return [{**asdict(tally), "last_at": iso(tally.last_at)} for tally in proofs.tallies()]
 
 
 def _start_fields(start: StoredRow) -> dict[str, JsonValue]:
@@ -82,6 +90,7 @@ def _facts(history: RunHistory, told: Told, left: Left) -> Iterator[tuple[str, s
     yield from _labelled("starts", map(_start, history.starts()), "never started")
     yield "items", outcome({**told, "simulated": False})
     yield from _labelled("errors", _troubles(history))
+    yield from _labelled("proofs", _proofs(history))
     pace = f", {told['rate_reached_per_s']}/s reached" if told["rate_reached_per_s"] else ""
     yield "calls", f"{told['calls']:,}{pace}"
     yield from _labelled("waits", _waits(told["waits"]))
@@ -147,6 +156,18 @@ def _troubles(history: RunHistory) -> Iterator[str]:
     for name, times, ip, message in history.troubles():
         hint = f" -- {HINTS[name]}" if name in HINTS else ""
         yield f"{name}: {counted(times, 'item')}, e.g. {f'{ip}: ' if ip else ''}{message}{hint}"
+
+
+def _proofs(history: RunHistory) -> Iterator[str]:
+    """Yield what was looked at again, and the first addresses that are not as they should be."""
+    with Proofs(history.path.parent) as proofs:
+        tallies, (astray, total) = proofs.tallies(), proofs.astray(SHOWN_ASTRAY)
+    for tally in tallies:
+        yield f"{tally} (last {_moment(tally.last_at)})"
+    for one in astray:
+        yield f"{one.source}: {one.ip}: {one.found}"
+    if total > len(astray):
+        yield f"... and {total - len(astray):,} more"
 
 
 def _waits(waits: JsonValue) -> Iterator[str]:

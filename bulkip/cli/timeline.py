@@ -1,8 +1,9 @@
 """What the calls of one item say, one after the other: when, why, with what answer, and why it waited."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from bulkip.model import ErrorClass, JsonValue, Purpose
 from bulkip.reports.attempts import attempt_fields
@@ -11,6 +12,9 @@ from bulkip.store import StoredRow
 from bulkip.wire import VerdictKind
 
 SHORTEST_GAP_S = 0.02
+_BEHIND: Mapping[str, str] = MappingProxyType(
+    {Purpose.BEFORE: "the other values were read, then its turn came", Purpose.VERIFY: "looked at again"}
+)
 _PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 
 
@@ -86,6 +90,4 @@ def gap_reason(earlier: StoredRow, later: StoredRow) -> str | None:
         return "everyone paused after a throttled answer"
     if earlier["outcome"] in WORTH_ANOTHER or earlier["purpose"] == Purpose.READBACK:
         return "back-off"
-    if earlier["purpose"] == Purpose.BEFORE:
-        return "the other values were read, then its turn came"
-    return None
+    return _BEHIND.get(earlier["purpose"])

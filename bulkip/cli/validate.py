@@ -49,6 +49,7 @@ def _told(frozen: Frozen, planning: Planning) -> str:
     """Return what the plan holds, and what became of the lines of lists in which not all are targets."""
     parts = [counted(frozen.items, "item"), counted(frozen.writes, "write")] if frozen.items else []
     parts += [counted(frozen.repeated, "repeated row")] if frozen.repeated else []
+    parts += [f"{counted(frozen.lookups, 'server id')} to look up"] if frozen.lookups else []
     unasked = any(tally.unasked for tally in planning.tallies)
     told = ", ".join(parts) or ("nothing planned yet" if unasked else "nothing to do")
     return "; ".join([told, *(str(tally) for tally in planning.tallies if not tally.plain)])

@@ -11,7 +11,13 @@ from bulkip.progress.figures import lasted, moment, percent, rate_text, roughly,
 from bulkip.progress.tracker import Parked, Standing
 from bulkip.quantities import counted
 
-TITLES: Mapping[str, str] = MappingProxyType({"reading": "reading current values"})
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "looking_up": "looking up server ids",
+        "reading": "reading current values",
+        "tracing": "resolving new names",
+    }
+)
 IN_PARKED: Mapping[str, str] = MappingProxyType({"back-off": "in back-off", "settle": "in settle time"})
 STOPPING = "stopping: {reason}; waiting for the calls in flight"
 QUIET_S = 2.0

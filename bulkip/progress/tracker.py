@@ -12,7 +12,9 @@ from bulkip.events import (
     ItemParked,
     ItemProved,
     ItemSettled,
+    NameTraced,
     RateSet,
+    ServerFound,
     StageStarted,
     Stopping,
     ValueRead,
@@ -101,7 +103,7 @@ class Tracker:
             match event:
                 case ItemSettled():
                     self._settled(event)
-                case ValueRead() | ItemProved():
+                case ValueRead() | ServerFound() | NameTraced() | ItemProved():
                     self._finish(event.item.number)
                 case CallSent():
                     self._moved_at = now = self._clock()

@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.model import JsonValue, Status
+from bulkip.proof import Leading
 from bulkip.reports.csv_rows import csv_table
-from bulkip.reports.rows import Row, shown_names
+from bulkip.reports.rows import Row, leads_astray, shown_names
 from bulkip.store import RunReader, StoredRow
 
 
@@ -41,7 +42,7 @@ MARKS: Mapping[Change, tuple[str, str]] = MappingProxyType(
 """The mark of each, and what it says, in the order in which a plan shows them."""
 WRITTEN = frozenset({Change.SET, Change.CHANGE, Change.CLEAR, Change.SEND})
 """These are sent when the plan is applied."""
-FIELDS = ("change", "key", "action", "ip", "params", "source", "before", "after", "message")
+FIELDS = ("change", "key", "action", "ip", "params", "source", "before", "after", "forward", "message")
 
 
 def change_rows(reader: RunReader) -> Iterator[Row]:
@@ -58,7 +59,8 @@ def change_rows(reader: RunReader) -> Iterator[Row]:
             "source": row["source"],
             "before": shown_names(row["before_names"]),
             "after": None if wanted is None else shown_names(json.dumps(ptr_names(wanted))),
-            "message": row["message"] or row["note"],
+            "forward": row["leading"],
+            "message": row["message"] or row["note"] or (row["lead_reason"] if leads_astray(row) else None),
         }
 
 
@@ -88,7 +90,8 @@ def plan_digest(reader: RunReader) -> str:
     seen = hashlib.sha256()
     for row in change_rows(reader):
         before = sorted(name.lower().rstrip(".") for name in _listed(row["before"]))
-        seen.update(json.dumps([row["change"], row["key"], before], separators=(",", ":")).encode())
+        server = row["params"].get("id") if isinstance(row["params"], dict) else None  # it may be looked up
+        seen.update(json.dumps([row["change"], row["key"], before, server], separators=(",", ":")).encode())
     return seen.hexdigest()
 
 
@@ -99,7 +102,7 @@ def diff_lines(reader: RunReader, most: int | None = None) -> Iterator[str]:
         yield f"{mark} {meaning}: {count:,}\n"
         rows = (row for row in change_rows(reader) if row["change"] == change)
         for row in islice(rows, most):
-            yield f"  {mark} {row['ip'] or '-':<15} {_told(row)}".rstrip() + "\n"
+            yield f"  {mark} {row['ip'] or '-':<15} {_told(row)}{_astray(row)}".rstrip() + "\n"
         if most is not None and count > most:
             yield f"  {mark} ... and {count - most:,} more\n"
 
@@ -118,6 +121,12 @@ def _told(row: Row) -> str:
         case _:
             params = row["params"] if isinstance(row["params"], dict) else {}
             return f"{row['action']} " + " ".join(f"{name}={params[name]}" for name in params if name != "ip")
+
+
+def _astray(row: Row) -> str:
+    """Return the mark of a write whose name does not lead back."""
+    is_marked = row["change"] in WRITTEN and row["forward"] in {Leading.ELSEWHERE, Leading.NOWHERE}
+    return f"  (! {row['message']})" if is_marked else ""
 
 
 def _listed(value: JsonValue) -> list[str]:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from bulkip.model import JsonValue, Status
+from bulkip.model import ErrorClass, JsonValue, Status
+from bulkip.proof import Leading
 from bulkip.store import RunReader, StoredRow
 
 FIELDS = (
@@ -59,9 +60,17 @@ def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
 
 
 def _note(row: StoredRow) -> str | None:
-    """Return what there is to say about an item: its note, and why its proof does not hold."""
-    missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 else None
-    return "; ".join(filter(None, (row["note"], missing))) or None
+    """Return what there is to say about an item: its note, where its name leads, what its proof lacks."""
+    refused = row["error_class"] == ErrorClass.DNS and row["message"] == row["lead_reason"]
+    led = f"when planned, {row['lead_reason']}" if leads_astray(row) and not refused else None
+    told = row["status"] == Status.MISMATCH or row["message"] == row["proof_reason"]
+    missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 and not told else None
+    return "; ".join(filter(None, (row["note"], led, missing))) or None
+
+
+def leads_astray(row: StoredRow) -> bool:
+    """Say whether a name of a write is known not to lead back to its address."""
+    return row["leading"] in {Leading.ELSEWHERE, Leading.NOWHERE}
 
 
 def _reason(row: StoredRow, start: Mapping[str, float | int | str | None], *, settled: bool) -> Row:

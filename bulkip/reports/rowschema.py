@@ -93,6 +93,7 @@ def _planned_item() -> dict[str, Schema]:
         "change": {"enum": [change.value for change in Change], "description": "What is done with it."},
         "before": {**names, "description": "The PTR names when the plan was made; null when not read."},
         "read_at": {"type": ["number", "null"], "description": "When they were read, in Unix seconds."},
+        "server_found": {"type": "boolean", "description": "Whether the id in `params` was looked up."},
     }
 
 

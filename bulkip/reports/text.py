@@ -33,8 +33,8 @@ def _told(row: Row) -> str:
 
 
 def _movement(row: Row) -> str:
-    if row["before"] is None and row["after"] is None:
-        return ""
+    if (row["before"] is None and row["after"] is None) or row["status"] == Status.MISMATCH:
+        return ""  # what was found instead stands in its message
     if row["status"] == Status.CHANGED or (row["after"] and row["before"] != row["after"]):
         return f"{_names(row['before'])} -> {_names(row['after'])}"
     return _names(row["before"])

@@ -11,6 +11,7 @@ from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
 from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.checking import still_a_check
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import Reach, reach_of
 from bulkip.run.execute import check_reports
@@ -82,6 +83,7 @@ def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Con
         way, place = start.way, RunPlace(_header_of(folder).id, folder / REBASED)
         shutil.rmtree(place.folder, ignore_errors=True)  # a rebase that was killed leaves it
         try:
+            job = replace(job, job=still_a_check(job.job, _job_of(folder, way.options)))
             changed = prepare(job, way.options, now_utc(), start.reach.ask_free_ips, place=place)
             way.signals.hold()  # an interruption could leave the run without a store
             carry_over(changed.run_dir, folder)
@@ -92,9 +94,15 @@ def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Con
 
 
 def job_file_of(folder: Path) -> Path:
-    """Return where the job file of a run was when it was planned."""
+    """Return where the job file of a run was; raises UsageError when it was planned from none."""
     header = _header_of(folder)
-    return Path(str(header.settings.get("job_file", header.job_path)))
+    file = str(header.settings.get("job_file", header.job_path))
+    if not file:
+        raise UsageError(
+            f"{folder.name}: this run came from a plan or an undo, not from a job file, so --rebase has "
+            "nothing to go by; resume it without, or run the job anew"
+        )
+    return Path(file)
 
 
 def retry(folder: Path, classes: tuple[ErrorClass, ...], options: RunOptions, desk: Desk) -> Conclusion:
@@ -134,7 +142,7 @@ def _go_on(start: AnotherStart, job: Job, choice: Choice) -> Conclusion:
     way.signals.hold()
     reopen(folder, choice)
     with RunReader(folder) as reader:
-        items, writes = reader.items_left(), reader.writes_left()
+        items, writes = reader.items_left(), 0 if job.check else reader.writes_left()
         prepared = Prepared(folder, reader.header(), job, items, writes, repeated=0)
     return carry_out(prepared, start.reach.open, replace(way, confirmed=confirmed))
 
@@ -166,6 +174,8 @@ def _job_of(folder: Path, options: RunOptions) -> Job:
 
 def _refuse_changed(folder: Path, job: Job) -> None:
     """Raise UsageError when the job file is still there and is not the one that was planned."""
+    if _header_of(folder).settings.get("job_file") == "":
+        return  # the run came from a plan or an undo
     file = job_file_of(folder)
     try:
         content = file.read_bytes()

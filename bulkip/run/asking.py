@@ -5,18 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
-from anyio import create_task_group, sleep
+from anyio import create_task_group
 
 from bulkip.access import Access
 from bulkip.brake import Brake
 from bulkip.client import Client, Judge
-from bulkip.course import Course
 from bulkip.errors import AccessError, Halt
 from bulkip.gate import Gate
+from bulkip.inquiry import Inquiry
 from bulkip.limiter import Pacer
-from bulkip.model import ErrorClass, Purpose, Result, Status
+from bulkip.model import ErrorClass, Result, Status
 from bulkip.outage import Breaker
-from bulkip.retry import Again, Settled, decide
 from bulkip.run.engine import Endpoint, judge_of, transport_to
 from bulkip.settings import Job
 from bulkip.sources import FreeIpsSource, SourceError
@@ -83,7 +82,7 @@ def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, 
 
 async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
     async with line_to(job, endpoint, judge_of(endpoint, job)) as line:
-        result = await _settled(line.access, line.client, request)
+        result = await Inquiry(line.access, line.client.judge, line.brake).answer(request)
     if result is None:
         raise _stopped(line.brake.stop)
     return result
@@ -104,21 +103,6 @@ async def line_to(job: Job, endpoint: Endpoint, judge: Judge) -> AsyncIterator[L
         pacing.start_soon(breaker.watch, brake, access.knock)
         yield Line(access, client, brake)
         pacing.cancel_scope.cancel()
-
-
-async def _settled(access: Access, client: Client, request: ApiRequest) -> Result | None:
-    """Ask until there is an answer to keep; None when the account or the server is refused as a whole."""
-    course = Course(Purpose.CALL)
-    while True:
-        attempt = Attempt(0, course.number + 1, 0, Purpose.LOOKUP)
-        verdict = await access.call(request, attempt, again=course.refused > 0)
-        if verdict is None:
-            return None
-        match decide(client.judge.retry, 0, course, verdict, client.judge.rng):
-            case Again(course=course, delay_s=delay_s):
-                await sleep(delay_s)
-            case Settled(result):
-                return result
 
 
 def _stopped(stop: Stop | None) -> AccessError | Halt:

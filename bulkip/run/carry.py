@@ -10,10 +10,12 @@ from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event
 from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
+from bulkip.run.beforehand import stages_before
 from bulkip.run.ending import (
     Conclusion,
     LastWord,
     Waits,
+    asserts_nothing,
     check_own,
     close_books,
     code_of,
@@ -28,7 +30,6 @@ from bulkip.run.planning import Prepared
 from bulkip.run.rolling import Road, roll_out
 from bulkip.run.signals import Interrupted, Signals
 from bulkip.run.stages import (
-    Stage,
     StageEnd,
     StageRules,
     log_out,
@@ -145,11 +146,11 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     try:
         rules = StageRules(way.options.grace_s, way.tell, allowance_of(prepared), way.signals)
         road = Road(prepared, endpoint, rules, way.signals, way.desk)
-        with RunReader(prepared.run_dir) as reader:
-            reads = reader.reads_left()
-        if reads:
-            end = road.run(Stage.READING, end)
-        if end.stop is not None or not way.apply:
+        for stage in stages_before(prepared, endpoint):
+            end = road.run(stage, end)
+            if end.stop is not None:
+                break
+        if end.stop is not None or not way.apply or prepared.job.check is not None:
             return Reached(end)
         with RunReader(prepared.run_dir) as reader:
             way.guard(reader)
@@ -173,7 +174,8 @@ def _apply(road: Road, end: StageEnd, way: Way) -> Reached:
         return Reached(replace(end, stop=signalled(interrupted.number)))
     finally:
         way.signals.hold()
-    return Reached(roll_out(road, end))
+    canary = way.options.overrides.canary is not None
+    return Reached(roll_out(road, end, anew=canary or not way.confirmed))
 
 
 def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
@@ -193,22 +195,24 @@ def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
 def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     """Close the books and write the reports; what fails here is told, and halts what had not stopped."""
     problems: dict[str, str] = {}
-    counts, stop, safety = Counts(), reached.end.stop, reached.safety
+    counts, stop, safety, missed = Counts(), reached.end.stop, reached.safety, False
     try:
         check_own(prepared)
         counts = count(prepared.run_dir)
-        anyio.run(close_books, prepared.run_dir, _last_word(reached, counts), way.waits, way.tell)
+        missed = asserts_nothing(prepared.job.check, counts)
+        word = _last_word(reached, counts, missed=missed)
+        anyio.run(close_books, prepared.run_dir, word, way.waits, way.tell)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)
     problems |= write_reports(prepared, way.reports)
     if problems and stop is None:
         stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
-    code = code_of(counts, stop, safety=safety is not None, internal=reached.internal)
+    code = code_of(counts, stop, safety=safety is not None, internal=reached.internal, missed=missed)
     return Conclusion(prepared, counts, code, stop, safety, way.reports, problems)
 
 
-def _last_word(reached: Reached, counts: Counts) -> LastWord:
+def _last_word(reached: Reached, counts: Counts, *, missed: bool) -> LastWord:
     end, safety = reached.end, reached.safety
-    code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal)
+    code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal, missed=missed)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
     return LastWord(end.start, code, (safety, None) if safety else why)

@@ -20,7 +20,7 @@ from bulkip.run.locking import FILE_NAME as LOCK_NAME
 from bulkip.run.locking import in_words
 from bulkip.run.nextsteps import Left, Step, command, next_steps
 from bulkip.run.planning import WRITING
-from bulkip.store import RunHeader
+from bulkip.store import PROOF_REQUIRED, RunHeader
 from bulkip.store.laws import MEANINGS, Law
 from bulkip.store.recount import Breach, Recount, Sums, counts_of
 from bulkip.store.schema import store_path
@@ -148,7 +148,8 @@ def _exit_codes(recount: Recount, header: RunHeader, sums: Sums) -> tuple[object
     """Return the code that a run ended with and the one due to its rows; twice the same where none is due."""
     start, counts = recount.last_start(), Counts(counts_of(sums.by_status))
     told = start.get("exit_code")
-    unfit = told not in FINISHED or counts.of(Status.NOT_RUN, Status.UNVERIFIED)
+    provable = recount.remembered(PROOF_REQUIRED) is True  # a later look may have proved what was not
+    unfit = told not in FINISHED or provable or counts.of(Status.NOT_RUN)
     return (told, told) if unfit or not _is_of_this_plan(start, header) else (told, exit_code(Ending(counts)))
 
 

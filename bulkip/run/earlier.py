@@ -6,12 +6,15 @@ from itertools import groupby
 from pathlib import Path
 
 from bulkip.errors import StoreError, UsageError
-from bulkip.model import Target
+from bulkip.model import Status, Target
 from bulkip.quantities import counted
 from bulkip.run.runs import NEWEST, find_run
 from bulkip.sources import RunSource, SourceError
 from bulkip.store import RunReader, StoredRow
 from bulkip.store.schema import store_path
+
+CHECKED = frozenset({Status.MATCH, Status.MISMATCH})
+"""Who asks for nothing but these means the newest check of a job, everybody else its newest run."""
 
 
 def left_behind(run_dir: Path, source: RunSource) -> Iterator[Target]:
@@ -45,7 +48,7 @@ def _fields(rows: list[StoredRow]) -> dict[str, str]:
 def _folder(run_dir: Path, source: RunSource) -> Path:
     if not (match := NEWEST.fullmatch(source.run)):
         return find_run(run_dir, source.run)
-    started = sorted(_started(run_dir, source.job), reverse=True)
+    started = sorted(_started(run_dir, source.job, checks=CHECKED.issuperset(source.statuses)), reverse=True)
     back = int(match[1] or 0)
     if back < len(started):
         return started[back][1]
@@ -53,7 +56,7 @@ def _folder(run_dir: Path, source: RunSource) -> Path:
     raise SourceError(f"run `{source.run}`: {found} of a job named `{source.job}` in {run_dir}")
 
 
-def _started(run_dir: Path, job: str) -> Iterator[tuple[float, Path]]:
+def _started(run_dir: Path, job: str, *, checks: bool) -> Iterator[tuple[float, Path]]:
     """Yield when the runs of a job started last, and where they lie; what is no run store is passed over."""
     for store in run_dir.glob(f"runs/*/{store_path(Path()).name}"):
         try:
@@ -61,5 +64,6 @@ def _started(run_dir: Path, job: str) -> Iterator[tuple[float, Path]]:
                 header, at = reader.header(), reader.last_start().get("started_at")
         except StoreError:
             continue
-        if header.job_name == job and not header.simulated and at is not None:
+        wanted = header.job_name == job and not header.simulated and header.is_check == checks
+        if wanted and at is not None:
             yield float(at), store.parent

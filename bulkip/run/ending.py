@@ -8,8 +8,8 @@ from pathlib import Path
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import Event, Waiting
 from bulkip.exitcode import Ending, exit_code
-from bulkip.model import Counts
-from bulkip.policy import ReportSpec
+from bulkip.model import Counts, Status
+from bulkip.policy import Check, ReportSpec
 from bulkip.reports import FORMATS
 from bulkip.reports.output import write_report
 from bulkip.run.planning import Prepared
@@ -56,8 +56,15 @@ class Waits:
         ]
 
 
-def code_of(counts: Counts, stop: Stop | None, *, safety: bool = False, internal: bool = False) -> int:
-    """Return the exit code of a run with these counts that stopped so."""
+def asserts_nothing(check: Check | None, counts: Counts) -> bool:
+    """Say whether a run is a check that has nothing to look at, and should have."""
+    return check is not None and not check.allow_empty and counts.total == counts.of(Status.SKIPPED)
+
+
+def code_of(
+    counts: Counts, stop: Stop | None, *, safety: bool = False, internal: bool = False, missed: bool = False
+) -> int:
+    """Return the exit code of a run with these counts that stopped so; `missed` is an expectation of it."""
     return exit_code(
         Ending(
             counts=counts,
@@ -66,6 +73,8 @@ def code_of(counts: Counts, stop: Stop | None, *, safety: bool = False, internal
             access=bool(stop and stop.kind is StopKind.ACCESS),
             halted=bool(stop and stop.kind is StopKind.HALT),
             safety=safety,
+            expectation_missed=missed,
+            proof_required=True,  # where no proof is required, no item is unverified
         )
     )
 

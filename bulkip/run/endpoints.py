@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from bulkip.errors import UsageError
 from bulkip.lockname import lock_name
-from bulkip.policy import Api, VerifyMode
+from bulkip.policy import Api, Forward, VerifyMode
 from bulkip.purse import Purse
 from bulkip.run.asking import free_ips
 from bulkip.run.engine import Endpoint
-from bulkip.run.freeips import rehearsed_free_ips
+from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
 from bulkip.run.locking import Account
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import AskFreeIps, Prepared, overridden
@@ -20,6 +20,7 @@ from bulkip.run.rehearsal import seeds_of
 from bulkip.run.secret import purse_secrets
 from bulkip.settings import Job
 from bulkip.simulator import DnsSettings, EmbeddedSimulator, Fault, SimulatorSettings, read_faults
+from bulkip.sources import FreeIpsSource
 from bulkip.store import RunReader
 
 ASKS_DNS = frozenset({VerifyMode.DNS, VerifyMode.FCRDNS})
@@ -39,17 +40,33 @@ class Reach:
 
 
 def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reach:
-    """Return how to reach the API; raises UsageError when a secret or a fault file is missing or wrong."""
+    """Return how to reach the API; raises UsageError when a secret or a fault file is missing or wrong.
+
+    A check that asks nobody but name servers needs neither secret nor lock.
+    """
     if options.simulate:
         faults = read_faults(options.faults) if options.faults else ()
         return Reach(lambda prepared: _simulated(prepared, faults), rehearsed_free_ips, None)
     if options.faults:
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
+    if job.check is not None and asks_only_dns(job):
+        return reach_without_calls(job)
     endpoint, account = endpoint_of(job.api, os.environ, warn)
     asked = overridden(job, options.overrides)
     return Reach(
         lambda _prepared: nullcontext(endpoint), lambda source: free_ips(asked, endpoint, source), account
     )
+
+
+def asks_only_dns(job: Job) -> bool:
+    """Say whether proving what a job says needs no call of the API."""
+    return job.verify.mode in ASKS_DNS and not any(isinstance(one, FreeIpsSource) for one in job.sources)
+
+
+def reach_without_calls(job: Job) -> Reach:
+    """Return the reach of a run that makes no call: it has no token that one could go out with."""
+    endpoint = Endpoint(job.api.url, Purse(time.time))
+    return Reach(lambda _prepared: nullcontext(endpoint), nobody_to_ask, None)
 
 
 def endpoint_of(
@@ -64,7 +81,9 @@ def endpoint_of(
 @contextmanager
 def _simulated(prepared: Prepared, faults: tuple[Fault, ...]) -> Iterator[Endpoint]:
     with RunReader(prepared.run_dir) as reader:
-        dns = DnsSettings() if prepared.job.verify.mode in ASKS_DNS else None
+        job = prepared.job
+        asks = job.verify.mode in ASKS_DNS or job.safety.forward is Forward.REQUIRE
+        dns = DnsSettings() if asks else None
         settings = SimulatorSettings(faults=faults, dns=dns)
         with EmbeddedSimulator(seeds_of(reader.items_known()), settings) as running:
             yield Endpoint(running.url, Purse(time.time, token=running.token), dns=running.dns)

@@ -11,7 +11,7 @@ from anyio import create_task_group, to_thread
 
 from bulkip import followups
 from bulkip.access import Access
-from bulkip.actions import ACTIONS, eq_show
+from bulkip.actions import ACTIONS, eq_list, eq_show
 from bulkip.actions.action import Action
 from bulkip.allowance import Allowance
 from bulkip.brake import Brake
@@ -35,9 +35,13 @@ from bulkip.worker import Worker, WorkRules
 
 Tell = Callable[[Event], None]
 BESIDES: Mapping[str, Action] = MappingProxyType(
-    {followups.CHECK: followups.ACTION, eq_show.SHOW: eq_show.SHOW_ACTION}
+    {
+        followups.CHECK: followups.ACTION,
+        eq_list.LIST: eq_list.LIST_ACTION,
+        eq_show.SHOW: eq_show.SHOW_ACTION,
+    }
 )
-"""What other scripts of the API are asked, besides logins: how writes went on."""
+"""What other scripts of the API are asked, besides logins: how writes went on, where addresses are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +73,28 @@ class Engine:
 
 @asynccontextmanager
 async def open_engine(
-    prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell, allowance: Allowance
+    prepared: Prepared,
+    endpoint: Endpoint,
+    start: int | None,
+    tell: Tell,
+    allowance: Allowance,
+    *,
+    writes: bool = False,
 ) -> AsyncIterator[Engine]:
     """Open store and connection, and pace the calls until the block ends.
 
     `start` continues an execution of the run; None begins one, with what
-    `allowance` lets it spend.
+    `allowance` lets it spend. Without `writes` the connection refuses them.
     """
     brake = Brake(lambda stop: tell(Stopping(stop.reason)))
     async with open_writer(prepared.run_dir, tell) as writer:
         writer.halt = lambda error: brake.pull(storage_stop(error))
         number = await writer.begin_start(time.time()) if start is None else start
-        await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
+        if start is None:
+            await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
         with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
-            async with transport_to(endpoint, prepared.job) as wire, create_task_group() as pacing:
+            wire_to = transport_to(endpoint, prepared.job, writes=writes)
+            async with wire_to as wire, create_task_group() as pacing:
                 pacer = await _pacer(prepared, endpoint, reader)
                 pacing.start_soon(pacer.run)
                 breaker = Breaker(prepared.job.breaker, tell)
@@ -99,13 +111,14 @@ async def open_engine(
                 pacing.cancel_scope.cancel()
 
 
-def transport_to(endpoint: Endpoint, job: Job) -> Transport:
-    """Return the wire to an endpoint, as a job wants it."""
+def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False) -> Transport:
+    """Return the wire to an endpoint, as a job wants it; without `writes` it refuses them."""
     return Transport(
         endpoint.url,
         token=lambda: endpoint.purse.token,
         timeouts=job.timeouts,
         connections=job.limits.concurrency,
+        writes=writes,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from bulkip.errors import UsageError
 from bulkip.policy import ReportSpec
 from bulkip.reports.output import STDOUT, check_places
-from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.carry import Desk, Guard, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks
@@ -16,8 +16,10 @@ from bulkip.run.signals import Signals
 from bulkip.settings import Job, LoadedJob
 
 
-def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
-    """Run a job to its end and write its reports.
+def execute(
+    loaded: LoadedJob, options: RunOptions, desk: Desk, guard: Guard = lambda _reader: None
+) -> Conclusion:
+    """Run a job to its end and write its reports; a `guard` looks at the plan before the question.
 
     Raises UsageError, before anything is sent, when an input is wrong, and
     Locked when another run works for the account; a bug is raised after the
@@ -35,7 +37,7 @@ def execute(loaded: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
         locks.take_account(reach.account)
         prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
         locks.take_run(prepared.run_dir)
-        return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
+        return carry_out(prepared, reach.open, Way(options, desk, reports, signals, guard=guard))
 
 
 def check_reports(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:

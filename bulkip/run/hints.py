@@ -17,7 +17,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         ErrorClass.TIMEOUT: "the API was slow; try again later or raise --timeout",
         ErrorClass.NETWORK: "connections broke; try again later",
         ErrorClass.TLS: "check `api.url`",
-        ErrorClass.DNS: "the API's host name does not resolve from here",
+        ErrorClass.DNS: "a host name does not resolve from here, or no name server answered",
         ErrorClass.PROTOCOL: "something between here and the API changes its answers; check `api.url`",
         ErrorClass.UNKNOWN_ANSWER: "the API gave an answer that its documentation does not have",
         ErrorClass.BUDGET: "too many calls had to be repeated; find out why before going on",

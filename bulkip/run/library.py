@@ -15,6 +15,7 @@ from bulkip.errors import AccessError, Halt, JobError, SafetyStop, StoreError
 from bulkip.events import Event, ItemSettled, NotStored
 from bulkip.model import Counts, Item, Result
 from bulkip.reports.unsaved import unsaved_line
+from bulkip.run.beforehand import stages_before
 from bulkip.run.ending import LastWord, Tell, Waits, check_own, close_books, code_of
 from bulkip.run.endpoints import reach_of
 from bulkip.run.engine import Endpoint, allowance_of
@@ -171,7 +172,9 @@ async def _read(prepared: Prepared, endpoint: Endpoint, grace_s: float, allowanc
             unsaved.append(unsaved_line(event))
 
     rules = StageRules(grace_s, tell, allowance)
-    end = await run_stage(Stage.READING, prepared, endpoint, None, rules)
+    end, stages = StageEnd(None, None), stages_before(prepared, endpoint)
+    while end.stop is None and (stage := await to_thread.run_sync(next, stages, None)):
+        end = await run_stage(stage, prepared, endpoint, end.start, rules)
     if end.stop is not None:
         kind = AccessError if end.stop.kind is StopKind.ACCESS else Halt
         error = kind(f"{end.stop.reason} (run {prepared.header.id})")

@@ -12,10 +12,14 @@ from bulkip.stops import StopKind
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run left: its counts, what ended it early, and one address in doubt if there is any."""
+    """What a run left: its counts, what ended it early, and one address in doubt if there is any.
+
+    `lifting` are the options without which a resume would meet the same limit.
+    """
 
     counts: Counts
     stopped_by: StopKind | None = None
+    lifting: tuple[str, ...] = ()
     refused: bool = False
     doubtful_ip: str | None = None
 
@@ -42,7 +46,7 @@ def next_steps(left: Left, run_dir: Path) -> Iterator[Step]:
     if doubtful and left.doubtful_ip is not None:
         yield Step(command("explain", run_dir, left.doubtful_ip), "what is known of a write in doubt")
     if waiting or doubtful:
-        yield Step(command("resume", run_dir), _resuming(left, waiting, doubtful))
+        yield Step(command("resume", run_dir, *left.lifting), _resuming(left, waiting, doubtful))
     if counts.of(Status.FAILED):
         yield Step(command("retry", run_dir), f"tries the {counts.of(Status.FAILED):,} failed again")
 

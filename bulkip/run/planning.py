@@ -39,6 +39,12 @@ WRITING = Writing(
 )
 
 
+def writing_of(loaded: LoadedJob) -> Writing:
+    """Return how the items of a job are frozen: which of its steps may give many addresses one value."""
+    sparing = (step for step in loaded.steps if step.action == "update_ptr" and not step.allow_same)
+    return replace(WRITING, sparing=frozenset(step.name for step in sparing))
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A frozen plan that is ready to start; `writes` are those of the plan, before anything was read."""
@@ -50,6 +56,7 @@ class Prepared:
     writes: int
     repeated: int
     tallies: tuple[Tally, ...] = ()
+    lookups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ def check_job(loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> t
     """Go through a whole job without keeping or sending anything; raises JobError with every problem."""
     with piped_input() as piped:
         planning = Planning(loaded, now, doors or doors_of(piped, DEFAULT_RUN_DIR))
-        return check(planning.stream(), WRITING), planning
+        return check(planning.stream(), writing_of(loaded)), planning
 
 
 def prepare(
@@ -138,7 +145,7 @@ def prepare(
     with piped_input() as piped:
         doors = doors_of(piped, options.run_dir, ask_free_ips)
         if loaded.job is None or any(isinstance(source, FreeIpsSource) for source in loaded.sources):
-            check(Planning(loaded, now, replace(doors, ask_free_ips=None)).stream(), WRITING)
+            check(Planning(loaded, now, replace(doors, ask_free_ips=None)).stream(), writing_of(loaded))
         if loaded.job is None:
             raise JobError(loaded.problems)
         planning = Planning(loaded, now, doors)
@@ -146,14 +153,21 @@ def prepare(
         place = place or _new_place(options, now)
         header = _header(job, options, now, place.run_id)
         run_dir = place.folder
-        frozen = freeze(run_dir, header, planning.stream(), WRITING)
-    return Prepared(run_dir, header, job, frozen.items, frozen.writes, frozen.repeated, planning.tallies)
+        frozen = freeze(run_dir, header, planning.stream(), writing_of(loaded))
+    counts = (frozen.items, frozen.writes, frozen.repeated)
+    return Prepared(run_dir, header, job, *counts, planning.tallies, frozen.lookups)
 
 
-def prepare_items(job: Job, options: RunOptions, items: Iterable[Item], now: datetime) -> Prepared:
-    """Freeze items that were planned before into a new run store; `job` has only its settings left."""
-    place = _new_place(options, now)
+def prepare_items(
+    job: Job, options: RunOptions, items: Iterable[Item], now: datetime, *, place: RunPlace | None = None
+) -> Prepared:
+    """Freeze items that were planned before into a new run store; `job` has only its settings left.
+
+    The run knows of no job file: none that changes meanwhile has to do with it.
+    """
+    place = place or _new_place(options, now)
     header = _header(job, options, now, place.run_id)
+    header = replace(header, settings={**header.settings, "job_file": ""})
     frozen = freeze(place.folder, header, items, WRITING)
     return Prepared(place.folder, header, job, frozen.items, frozen.writes, frozen.repeated)
 

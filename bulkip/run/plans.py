@@ -1,29 +1,28 @@
 """A plan by itself: what is there now, what a job would change, and the file that applies it later."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bulkip.errors import SafetyStop
 from bulkip.model import JsonValue
 from bulkip.planfile import PlanHead, plan_lines
+from bulkip.policy import ReportSpec
 from bulkip.reports.changes import WRITTEN, Change, change_counts, change_rows, plan_digest
-from bulkip.reports.output import check_places, write_report
+from bulkip.reports.output import write_report
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
+from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
-from bulkip.run.planning import RunPlace, new_run_id, now_utc, prepare
+from bulkip.run.planning import now_utc, prepare
+from bulkip.run.shortlived import short_lived
 from bulkip.run.signals import Signals
-from bulkip.safety import objections
+from bulkip.safety import forward_lines, objections
 from bulkip.settings import LoadedJob, frozen_settings
 from bulkip.store import RunReader
 
-PLANS = "plans"
-"""Where plans are made, below the folder of the runs; nothing stays there."""
 CALLS_PER_WRITE = 2  # the value is read again just before it is written
 
 
@@ -34,6 +33,7 @@ class MadePlan:
     conclusion: Conclusion
     head: PlanHead
     against: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -59,33 +59,25 @@ def made_plan(loaded: LoadedJob, options: RunOptions, desk: Desk, out: str | Non
         raise AssertionError("a job without problems is a job")
     signals = Signals()
     signals.interrupt()
-    check_places([out] if out else [])
+    check_reports([ReportSpec("plan", out)] if out else [], loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
-    run_id = new_run_id(now_utc())
-    place = RunPlace(run_id, options.run_dir / PLANS / run_id)
-    with Locks(Claim("plan", loaded.job.name, options, desk.say, desk.warn)) as locks, _removed(place.folder):
+    with ExitStack() as open_:
+        locks = open_.enter_context(Locks(Claim("plan", loaded.job.name, options, desk.say, desk.warn)))
         locks.take_account(reach.account)
+        place = open_.enter_context(short_lived(options.run_dir, locks))
         prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips, place=place)
         conclusion = carry_out(prepared, reach.open, Way(options, desk, (), signals, apply=False))
         with RunReader(place.folder) as reader:
             changes = reader.planned_changes()
             plan = MadePlan(
-                conclusion, head_of(reader, conclusion), tuple(objections(changes, prepared.job.safety))
+                conclusion,
+                head_of(reader, conclusion),
+                tuple(objections(changes, prepared.job.safety)),
+                tuple(forward_lines(changes)),
             )
             if out and plan.is_whole:
                 write_report(out, plan_lines(plan.head, plan_items(reader)))
         yield plan
-
-
-@contextmanager
-def _removed(folder: Path) -> Iterator[None]:
-    """Leave nothing of a plan's store behind."""
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
 
 
 def head_of(reader: RunReader, conclusion: Conclusion) -> PlanHead:
@@ -108,8 +100,10 @@ def head_of(reader: RunReader, conclusion: Conclusion) -> PlanHead:
 def _facts(reader: RunReader, conclusion: Conclusion) -> dict[str, JsonValue]:
     """Return what a plan comes to: counts, calls and time, at the rate that the job allows."""
     counts, limits = change_counts(reader), conclusion.prepared.job.limits
+    changes = reader.planned_changes()
     writes = sum(count for change, count in counts.items() if change in WRITTEN)
     calls = writes * CALLS_PER_WRITE + counts.get(Change.READ, 0)
+    calls += counts.get(Change.CLEAR, 0)  # what was cleared is read back
     per_s = min(rate.per_s for rate in limits.rate) * (1 - limits.headroom)
     return {
         "items": sum(counts.values()),
@@ -118,6 +112,8 @@ def _facts(reader: RunReader, conclusion: Conclusion) -> dict[str, JsonValue]:
         "calls": calls,
         "calls_per_write": CALLS_PER_WRITE,
         "estimated_s": round(calls / per_s, 1),
+        "astray": changes.astray,
+        "untraced": changes.untraced,
     }
 
 
@@ -140,6 +136,7 @@ def plan_items(reader: RunReader) -> Iterator[dict[str, JsonValue]]:
             "before": None if before is None else [*before.names],
             "read_at": None if before is None else before.read_at,
             "message": row["message"],
+            "server_found": planned.server_found,
         }
 
 

@@ -14,11 +14,12 @@ from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
 from bulkip.run.nextsteps import Left, command, next_steps
-from bulkip.store import RunReader
+from bulkip.store import Proofs, RunReader
 
 LOOKED_AT = 20_000
 """So many rows are looked through for one that is in doubt."""
 LONGEST_EXAMPLE = 200
+SHOWN_ASTRAY = 5
 LABEL = 11
 """The width of the first column, its indentation included."""
 DEEPER = 4
@@ -46,12 +47,13 @@ class Line:
 def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
     """Yield the recap of a run, wrapped at `width` if there is one."""
     prepared = conclusion.prepared
-    with RunReader(prepared.run_dir) as reader:
+    with Proofs(prepared.run_dir) as reader:
         told = summary(reader)
         mark = "SIMULATED " if told["simulated"] else ""
         yield from wrapped(f"{mark}{prepared.job.name}: {outcome(told | {'simulated': False})}", width, 2)
         for part in (_effort, _waits, _troubles):
             yield from _told(part(reader, told), width)
+        yield from _told(_proofs(reader, checked=prepared.job.check is not None), width)
         doubtful_ip = _doubtful_ip(reader, conclusion)
     yield from _told(_places(conclusion), width)
     yield from _told(_next(conclusion, doubtful_ip), width)
@@ -98,6 +100,17 @@ def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
             yield Line(f"hint: {HINTS[name]}", deeper=DEEPER)
 
 
+def _proofs(reader: Proofs, *, checked: bool) -> Iterator[Line]:
+    """Yield what was looked at again, and the first addresses that are not as they should be."""
+    for place, tally in enumerate([] if checked else reader.tallies()):
+        yield Line(str(tally), "" if place else "looked")
+    found, total = reader.astray(SHOWN_ASTRAY)
+    for place, one in enumerate(found):
+        yield Line(f"{one.source}: {one.ip}: {_shortened(one.found)}", "" if place else "astray")
+    if total > len(found):
+        yield Line(f"... and {total - len(found):,} more")
+
+
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_EXAMPLE else f"{line[:LONGEST_EXAMPLE]}..."
@@ -127,6 +140,7 @@ def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
     left = Left(
         conclusion.counts,
         stopped_by=stop.kind if stop else None,
+        lifting=stop.lifting if stop else (),
         refused=conclusion.safety is not None,
         doubtful_ip=doubtful_ip,
     )

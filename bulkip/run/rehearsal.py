@@ -1,16 +1,18 @@
 """How a job is rehearsed: the simulator gets what the plan speaks of, and nothing else is called."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from bulkip.actions.checks import LOOKUP
 from bulkip.errors import JobError
+from bulkip.hostnames import ptr_names
 from bulkip.model import Item, Problem
 from bulkip.run.freeips import rehearsed_free_ips
 from bulkip.run.options import DEFAULT_RUN_DIR
 from bulkip.run.planning import Planning, doors_of, now_utc, piped_input
 from bulkip.settings import load_job
-from bulkip.simulator import Seed, Subnet
+from bulkip.simulator import Seed, Subnet, invented_server
 
 Names = tuple[str, ...] | None
 SUBNETS = "192.0.2.{first}/28"
@@ -33,10 +35,18 @@ def seeds_of(items: Iterable[tuple[Item, Names]]) -> Iterator[Seed | Subnet]:
             if ip is None and (subnet := _subnet(item, len(subnets))):
                 subnets.setdefault(item.form["id"], subnet)
         if ip is not None:
-            server = together.get("id")
             ptr = None if known is None else "\n".join(known)
-            yield Seed(ip, int(server) if server else None, together.get("location"), ptr)
+            forward = ptr_names(together.get("ptr", ""))
+            yield Seed(ip, _server(ip, together), together.get("location"), ptr, forward=forward)
     yield from subnets.values()
+
+
+def _server(ip: str, form: Mapping[str, str]) -> int | None:
+    """Return the server that an address is on; one whose server is to be found gets one at the start."""
+    server = form.get("id")
+    if server == LOOKUP:
+        return invented_server(ip)
+    return int(server) if server else None
 
 
 def seeds_of_job(path: Path) -> Iterator[Seed | Subnet]:

@@ -52,12 +52,22 @@ class Road:
         return ended
 
 
-def roll_out(road: Road, end: StageEnd) -> StageEnd:
-    """Apply a plan, step by step where the job says so, and prove what was written."""
+def roll_out(road: Road, end: StageEnd, *, anew: bool) -> StageEnd:
+    """Apply a plan, step by step where the job says so, and prove what was written.
+
+    A rollout that begins `anew` has all its steps before it; another one goes
+    on in the step where it was cut short.
+    """
     with RunReader(road.prepared.run_dir) as reader:
         total, done = reader.addresses_to_write()
+    if anew:
+        total, done = total - done, 0
     steps = quotas(road.prepared.job.rollout.steps, total)
+    if len(steps) > 1 and 0 < done < total:
+        end = _catch_up(road, end, done)
     for place, quota in enumerate(steps, start=1):
+        if end.stop is not None:
+            return end
         if quota <= done and quota < total:
             continue
         if len(steps) > 1:
@@ -67,9 +77,7 @@ def roll_out(road: Road, end: StageEnd) -> StageEnd:
             return end
         done = quota
         end = replace(end, stop=road.rules.allowance.end_step() or _pause(road, place, len(steps), quota))
-        if end.stop is not None:
-            return end
-    return _step(road, end, None, last=True)  # a job that only reads
+    return end if end.stop else _step(road, end, None, last=True)  # nothing is to be written
 
 
 def _step(road: Road, end: StageEnd, most: int | None, *, last: bool) -> StageEnd:
@@ -77,6 +85,16 @@ def _step(road: Road, end: StageEnd, most: int | None, *, last: bool) -> StageEn
     job = road.prepared.job
     proves = job.verify.mode is not VerifyMode.NONE and (last or job.rollout.verify_between)
     return road.run(Stage.VERIFYING, end) if proves and end.stop is None else end
+
+
+def _catch_up(road: Road, end: StageEnd, done: int) -> StageEnd:
+    """Prove what earlier starts wrote, where a step is not to begin before."""
+    job = road.prepared.job
+    if job.verify.mode is VerifyMode.NONE or not job.rollout.verify_between:
+        return end
+    road.rules.allowance.begin_step(done)
+    end = road.run(Stage.VERIFYING, end)
+    return end if end.stop else replace(end, stop=road.rules.allowance.end_step())
 
 
 def _pause(road: Road, place: int, steps: int, done: int) -> Stop | None:
@@ -97,5 +115,7 @@ def _pause(road: Road, place: int, steps: int, done: int) -> Stop | None:
 
 
 def _not_wanted() -> Stop:
-    reason = "the next step was not wanted (`rollout.pause: prompt`); --yes answers the question"
+    reason = (
+        "nobody agreed to the next step (`rollout.pause: prompt`); a resume goes on with it, --yes agrees"
+    )
     return Stop(StopKind.HALT, reason, ErrorClass.CANCELLED)

@@ -76,15 +76,15 @@ def _holds_store(folder: Path) -> bool:
         return True
 
 
-def find_run(run_dir: Path, name: str) -> Path:
+def find_run(run_dir: Path, name: str, *, checks: bool = True) -> Path:
     """Return the folder of the run with this id, unique prefix, `last` or `last~N`; raises UsageError.
 
     `last` is the newest run that executed, a rehearsal included; a plan that
-    was never started is not a run.
+    was never started is not a run, nor is a check where `checks` do not count.
     """
     folders = run_folders(run_dir)
     if match := NEWEST.fullmatch(name):
-        return _newest(folders, int(match[1] or 0), run_dir)
+        return _newest(folders, int(match[1] or 0), run_dir, checks=checks)
     found = [folder for folder in folders if folder.name.startswith(name)]
     if len(found) == 1 or (found and found[0].name == name):  # a whole id sorts before what it begins
         return found[0]
@@ -99,13 +99,13 @@ def run_folders(run_dir: Path) -> list[Path]:
     return sorted(folder for folder in _folders(run_dir) if store_path(folder).is_file())
 
 
-def _newest(folders: list[Path], back: int, run_dir: Path) -> Path:
+def _newest(folders: list[Path], back: int, run_dir: Path, *, checks: bool) -> Path:
     """Return the run that started last, or the one so many before it; a newer one must not be unreadable."""
     started: dict[Path, float] = {}
     broken: dict[Path, StoreError] = {}
     for folder in folders:
         try:
-            started |= _started(folder)
+            started |= _started(folder, checks=checks)
         except StoreError as error:
             broken[folder] = error
     executed = sorted(started, key=lambda folder: started[folder], reverse=True)
@@ -118,8 +118,10 @@ def _newest(folders: list[Path], back: int, run_dir: Path) -> Path:
     raise UsageError(f"{run_dir} holds {runs} that executed; name one of them, or `bulkip run JOB` makes one")
 
 
-def _started(folder: Path) -> dict[Path, float]:
+def _started(folder: Path, *, checks: bool) -> dict[Path, float]:
     with RunReader(folder) as reader:
+        if not checks and reader.header().is_check:
+            return {}
         at = reader.last_start().get("started_at")
     return {} if at is None else {folder: float(at)}
 

@@ -2,9 +2,11 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from math import inf
 
 from anyio import (
@@ -20,19 +22,23 @@ from anyio.abc import TaskStatus
 
 from bulkip.allowance import Allowance
 from bulkip.brake import Brake
+from bulkip.checker import Checker, CheckingFeed, Entrance
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import StageEnded, StageStarted, Stopping
-from bulkip.feeds import ApplyingFeed, ReadingFeed, VerifyingFeed
+from bulkip.feeds import ApplyingFeed, ReadingFeed, SeekingFeed, TracingFeed, VerifyingFeed
+from bulkip.inquiry import Inquiry
+from bulkip.looker import Books, Looker
 from bulkip.model import ErrorClass
-from bulkip.policy import VerifyMode
-from bulkip.run.engine import Endpoint, Engine, Tell, allowance_of, open_engine
+from bulkip.policy import Forward, VerifyMode
+from bulkip.run.engine import Endpoint, Engine, Tell, allowance_of, judge_of, open_engine
 from bulkip.run.halting import HaltingFeed, storage_stop
 from bulkip.run.nameservers import name_servers
 from bulkip.run.planning import Prepared
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
 from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
-from bulkip.store import PROOF_REQUIRED
+from bulkip.store import PROOF_REQUIRED, Beforehand
+from bulkip.tracer import Tracer
 from bulkip.verifier import DNS_AT_ONCE, Verifier, Witnesses
 
 CONFIRMED = "confirmed"
@@ -40,11 +46,18 @@ CONFIRMED = "confirmed"
 
 
 class Stage(StrEnum):
-    """What a stage does with the items: look at them, carry them out, or prove what was written."""
+    """What a stage does with the items.
 
+    It finds the servers of addresses, reads what is there, resolves new names,
+    carries the items out, or proves what was written. A check only looks.
+    """
+
+    LOOKING_UP = "looking_up"
     READING = "reading"
+    TRACING = "tracing"
     APPLYING = "applying"
     VERIFYING = "verifying"
+    CHECKING = "checking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,9 @@ async def run_stage(
     stop: Stop | None = None
     try:
         async with (
-            open_engine(prepared, endpoint, start, rules.tell, rules.allowance) as engine,
+            open_engine(
+                prepared, endpoint, start, rules.tell, rules.allowance, writes=stage is Stage.APPLYING
+            ) as engine,
             create_task_group() as heeding,
         ):
             start = engine.start
@@ -90,6 +105,12 @@ async def run_stage(
                 await engine.writer.remember(PROOF_REQUIRED, prepared.job.verify.required)
             if stage is Stage.VERIFYING:
                 await _prove(prepared, endpoint, engine, rules, scope)
+            elif stage is Stage.CHECKING:
+                await _check(prepared, endpoint, engine, rules, scope)
+            elif stage is Stage.LOOKING_UP:
+                await _look_up(prepared, endpoint, engine, rules, scope)
+            elif stage is Stage.TRACING:
+                await _trace(prepared, endpoint, engine, rules, scope)
             else:
                 await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
             stop = engine.brake.stop
@@ -106,6 +127,51 @@ async def run_stage(
         return StageEnd(start, stop or storage_stop(error))
 
 
+async def _look_up(
+    prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
+) -> None:
+    """Find the servers of the addresses that the plan leaves to be found."""
+    workers, outages = prepared.job.limits.concurrency, engine.access.breaker.outages
+    pay = partial(rules.allowance.pay, outages=outages)
+    with await to_thread.run_sync(Beforehand, prepared.run_dir) as reader:
+        rules.tell(StageStarted(Stage.LOOKING_UP, await to_thread.run_sync(reader.lookups_left)))
+        inquiry = Inquiry(engine.access, judge_of(endpoint, prepared.job), engine.brake, pay)
+        looker = Looker(engine.worker, inquiry, Books(reader, engine.writer))
+        feed = HaltingFeed(SeekingFeed(reader, looker.enter), engine.brake)
+        async with _bounded(engine, rules, scope):
+            await looker.prepare(workers)
+            await Scheduler(feed, engine.brake).run(workers, engine.worker.step)
+            await looker.refuse_rivals()
+
+
+async def _trace(
+    prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
+) -> None:
+    """Resolve the new names of the writes that are ahead; that does not spend the rate of the API."""
+    job = prepared.job
+    with await to_thread.run_sync(Beforehand, prepared.run_dir) as reader:
+        rules.tell(StageStarted(Stage.TRACING, await to_thread.run_sync(reader.leads_left)))
+        async with name_servers(job.verify, endpoint) as guides:
+            required = job.safety.forward is Forward.REQUIRE
+            tracer = Tracer(guides, engine.writer, time.time, required=required)
+            tracer.tell = rules.tell
+            feed = HaltingFeed(TracingFeed(reader, lambda: tracer.is_over), engine.brake)
+            async with _bounded(engine, rules, scope):
+                await Scheduler(feed, engine.brake).run(DNS_AT_ONCE, tracer.step)
+                await tracer.finish()
+
+
+@asynccontextmanager
+async def _bounded(engine: Engine, rules: StageRules, scope: CancelScope) -> AsyncIterator[None]:
+    """Cut a block short when its grace is over, and stop the run when the time of the run is."""
+    with scope:
+        async with create_task_group() as group:
+            group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
+            group.start_soon(_end_of_time, engine.brake, rules.allowance)
+            yield
+            group.cancel_scope.cancel()
+
+
 async def _prove(
     prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
 ) -> None:
@@ -118,12 +184,29 @@ async def _prove(
         verifier = Verifier(witnesses, engine.writer, engine.brake, rules.allowance, verify)
         verifier.wall, verifier.tell = time.time, rules.tell
         feed = HaltingFeed(VerifyingFeed(engine.reader, since), engine.brake)
-        with scope:
-            async with create_task_group() as group:
-                group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
-                group.start_soon(_end_of_time, engine.brake, rules.allowance)
-                await Scheduler(feed, engine.brake).run(workers, verifier.step)
-                group.cancel_scope.cancel()
+        async with _bounded(engine, rules, scope):
+            await Scheduler(feed, engine.brake).run(workers, verifier.step)
+
+
+async def _check(
+    prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
+) -> None:
+    """Compare what is there with what the job says; DNS is asked past the gate of the API."""
+    verify, brake = prepared.job.verify, engine.brake
+    entrance = Entrance(engine.worker, verify.timeout_s)
+    rules.tell(StageStarted(Stage.CHECKING, await to_thread.run_sync(engine.reader.items_left)))
+    if verify.mode is VerifyMode.API:
+        turns = HaltingFeed(CheckingFeed(engine.reader, entrance.turn), brake)
+        async with _bounded(engine, rules, scope):
+            await Scheduler(turns, brake).run(prepared.job.limits.concurrency, engine.worker.step)
+        return
+    async with name_servers(verify, endpoint) as resolver:
+        witnesses = Witnesses(engine.access, resolver, engine.start)
+        checker = Checker(witnesses, engine.writer, brake, rules.allowance, verify)
+        checker.wall, checker.tell = time.time, rules.tell
+        looks = HaltingFeed(CheckingFeed(engine.reader, entrance.look), brake)
+        async with _bounded(engine, rules, scope):
+            await Scheduler(looks, brake).run(DNS_AT_ONCE, checker.step)
 
 
 async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
@@ -133,12 +216,8 @@ async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, s
     else:
         feed, left = ApplyingFeed(engine.reader, engine.worker.enter, rules.most), engine.reader.items_left
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
-    with scope:
-        async with create_task_group() as group:
-            group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
-            group.start_soon(_end_of_time, engine.brake, rules.allowance)
-            await Scheduler(HaltingFeed(feed, engine.brake), engine.brake).run(workers, engine.worker.step)
-            group.cancel_scope.cancel()
+    async with _bounded(engine, rules, scope):
+        await Scheduler(HaltingFeed(feed, engine.brake), engine.brake).run(workers, engine.worker.step)
 
 
 async def log_out(prepared: Prepared, endpoint: Endpoint, start: int | None, tell: Tell) -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.keys import key_of
 from bulkip.model import Before, Item, Known, Status
-from bulkip.policy import Percent
+from bulkip.policy import Forward, Percent
+from bulkip.reports.changes import Change, change_rows
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
@@ -21,6 +24,8 @@ from bulkip.settings import Job, thawed_job
 from bulkip.store import PlannedItem, RunReader
 
 STEP = "undo"
+SHOWN = 20
+"""So many of the records that would be cleared are shown by name."""
 UNDONE = frozenset({Status.CHANGED, Status.UNVERIFIED, Status.UNKNOWN})
 """What these did, or may have done, is taken back."""
 
@@ -50,14 +55,27 @@ def undo(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
         locks.take_account(reach.account)
         prepared = prepare_items(job, options, _inverses(reader), now_utc())
         locks.take_run(prepared.run_dir)
-        return carry_out(prepared, reach.open, Way(options, desk, reports, signals))
+        way = Way(options, desk, reports, signals, guard=partial(_show_clears, desk))
+        return carry_out(prepared, reach.open, way)
 
 
 def _job_of(job: Job, options: RunOptions) -> Job:
     """Return the job of an undo: the settings of its run, but a share of the addresses is no limit for it."""
     most = None if isinstance(job.safety.max_changes, Percent) else job.safety.max_changes
-    safety = replace(job.safety, max_changes=most, max_clears=0, read_again_after_s=0)
+    safety = replace(
+        job.safety, max_changes=most, max_clears=0, read_again_after_s=0, forward=Forward.OFF
+    )  # where a name leads that was there before is no reason to keep another one
     return overridden(replace(job, name=f"undo of {job.name}", safety=safety, reports=()), options.overrides)
+
+
+def _show_clears(desk: Desk, reader: RunReader) -> None:
+    """Show which addresses lose the PTR record that they did not have before, the first of them."""
+    clears = (row for row in change_rows(reader) if row["change"] == Change.CLEAR)
+    for row in islice(clears, SHOWN):
+        names = row["before"] if isinstance(row["before"], list) else [row["before"]]
+        desk.say(f"  - {row['ip']:<15} {', '.join(map(str, names))}")
+    if more := sum(1 for _ in clears):
+        desk.say(f"  - ... and {more:,} more to clear")
 
 
 def _inverses(reader: RunReader) -> Iterator[Item]:

@@ -6,10 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 from bulkip.policy import (
+    CHECK,
     Api,
     Breaker,
+    Check,
     Limits,
     ReportSpec,
     RetryPolicy,
@@ -42,12 +45,24 @@ def frozen_settings(job: Job) -> dict[str, JsonValue]:
     settings: dict[str, JsonValue] = {
         name: TypeAdapter(kind).dump_python(getattr(kept, name), mode="json") for name, kind in KEPT.items()
     }
+    if job.check is not None:
+        settings[CHECK] = {"allow_empty": job.check.allow_empty}
     return settings | {"job_file": str(job.path.absolute())}
 
 
 def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]) -> Job:
-    """Return the job of a run as far as a later start needs it: its settings, without steps and targets."""
-    values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
+    """Return the job of a run as far as a later start needs it: its settings, without steps and targets.
+
+    Raises StoreError when they are not those that were kept.
+    """
+    try:
+        values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
+        check = TypeAdapter(Check | None).validate_python(settings.get(CHECK))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"run of job `{name}`: the settings that it keeps are damaged; "
+            "restore its run store from a backup, or run the job again"
+        ) from error
     return Job(
         name=name,
         path=Path(path),
@@ -56,6 +71,7 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         timezone="UTC",
         steps=(),
         sources=(),
+        check=check,
         **values,
     )
 

@@ -12,6 +12,7 @@ from bulkip.model import Place, Problem, Step
 from bulkip.policy import (
     Api,
     Breaker,
+    Check,
     Limits,
     ReportSpec,
     RetryPolicy,
@@ -33,7 +34,7 @@ from bulkip.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A valid job; `digest` is the SHA-256 of its file's bytes."""
+    """A valid job; `digest` is the SHA-256 of its file's bytes. With `check` it asserts, and never writes."""
 
     name: str
     path: Path
@@ -51,6 +52,7 @@ class Job:
     rollout: Rollout
     verify: Verify
     reports: tuple[ReportSpec, ...]
+    check: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)

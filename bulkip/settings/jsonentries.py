@@ -49,7 +49,8 @@ _NAMES: Final = or_list(text(rf"\S*|{TEMPLATE}", maxLength=LONGEST))
 
 PARAMETERS: Final = MappingProxyType[Callable[[Rendered], str], Schema](
     {
-        checks.server_id: _ID,
+        checks.server_id: {"anyOf": [_ID, {"const": checks.LOOKUP}]},
+        checks.subnet_id: _ID,
         checks.location: _CODE,
         checks.flag: _SWITCH,
         checks.unix_seconds: _SECONDS,

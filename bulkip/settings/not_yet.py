@@ -8,7 +8,6 @@ from bulkip.settings.fields import did_you_mean
 from bulkip.settings.schema import BLOCKS, JobFile
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
-    "safety": ("forward",),
     "reports": (
         "html",
         "junit",

@@ -50,7 +50,7 @@ def _check_origin(parts: SplitResult, url: str) -> None:
         raise ValueError(f"{quoted(url)} is not an https URL; write it like https://host/ip.php")
     if not (_is_bracketed(parts.netloc, host) if "[" in parts.netloc else _HOST.fullmatch(host)):
         raise ValueError(f"{quoted(url)} has no valid host name")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
             f"{quoted(url)} is not encrypted; plain http is for 127.0.0.1, ::1 and localhost only"
         )
@@ -61,7 +61,8 @@ def _is_bracketed(netloc: str, host: str) -> bool:
     return _is_ip(host) and _BRACKETED.fullmatch(netloc) is not None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, as far as its name tells."""
     if host == "localhost":
         return True
     return _is_ip(host) and ip_address(host).is_loopback

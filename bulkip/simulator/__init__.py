@@ -9,7 +9,15 @@ from bulkip.simulator.nameserver.log import QueryEntry, UpdateEntry
 from bulkip.simulator.nameserver.settings import DnsSettings, DnsUpdate
 from bulkip.simulator.nameserver.troubles import DnsTrouble
 from bulkip.simulator.requestlog import LogEntry, RequestLog
-from bulkip.simulator.seeds import Seed, Subnet, TrafficPoint, has_traffic, invented_account, invented_ptr
+from bulkip.simulator.seeds import (
+    Seed,
+    Subnet,
+    TrafficPoint,
+    has_traffic,
+    invented_account,
+    invented_ptr,
+    invented_server,
+)
 from bulkip.simulator.server import Simulator
 from bulkip.simulator.sessions import TokenEnd
 from bulkip.simulator.settings import SimulatorSettings
@@ -39,5 +47,6 @@ __all__ = [
     "has_traffic",
     "invented_account",
     "invented_ptr",
+    "invented_server",
     "read_faults",
 ]

@@ -1,9 +1,12 @@
 """The run store: one SQLite file that knows everything about a run."""
 
 from bulkip.store.attempt import Attempt, Outcome
+from bulkip.store.beforehand import Beforehand, Sought
 from bulkip.store.choice import Choice
+from bulkip.store.discoveries import account_servers, found_lead, found_server, held_addresses, no_more_leads
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
+from bulkip.store.proofs import Proofs
 from bulkip.store.questions import PROOF_REQUIRED
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
@@ -15,20 +18,28 @@ __all__ = [
     "PROOF_REQUIRED",
     "TO_DO_AGAIN",
     "Attempt",
+    "Beforehand",
     "Change",
     "Choice",
     "Frozen",
     "Outcome",
     "PlannedItem",
+    "Proofs",
     "RunHeader",
     "RunHistory",
     "RunReader",
     "RunWriter",
+    "Sought",
     "StoredRow",
     "Writing",
+    "account_servers",
     "carry_over",
     "check",
+    "found_lead",
+    "found_server",
     "freeze",
+    "held_addresses",
+    "no_more_leads",
     "of_address",
     "open_writer",
     "own_cells",

@@ -15,12 +15,14 @@ _JSON: Mapping[str, Mapping[str, str | None]] = {
     "item": {"form": "object"},
     "heading": {"names": "array"},
     "reading": {"names": "array"},
+    "proof": {"findings": None},
     "attempt": {"wanted": "array", "seen": "array"},
     "result": {"value": None, "names": "array"},
 }
 """The columns that hold JSON, and of which type where only one fits."""
 _TIMES = {
     "reading": ("read_at",),
+    "proof": ("proved_at",),
     "start": ("started_at", "finished_at"),
     "attempt": ("sent_at", "finished_at"),
     "result": ("settled_at",),

@@ -4,12 +4,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeAlias
 
+from bulkip.actions.checks import LOOKUP
 from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
-from bulkip.model import Item, Place, Problem, Status
+from bulkip.model import Item, Problem, Status
 from bulkip.store.files import make_file, make_folder, remove_if_empty, sync
 from bulkip.store.keepers import Keepers
 from bulkip.store.schema import (
@@ -20,6 +21,7 @@ from bulkip.store.schema import (
     storage_errors,
     store_path,
 )
+from bulkip.store.sharedvalues import SharedValues, place_of
 
 _ItemRow: TypeAlias = tuple[int, int, str, str, str, bool, bool, str | None, str, str, str | None]
 """An item as the columns of its table."""
@@ -30,6 +32,10 @@ INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,0)"
 MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
 ITEMS_FROZEN = "items"
 """The fact that a run keeps about its plan, so that a lost item is missed: how many there are."""
+KEEP_SOUGHT = f"""
+INSERT OR IGNORE INTO sought SELECT number, NULL FROM item
+WHERE skip IS NULL AND ip IS NOT NULL AND json_extract(form, '$.id') = '{LOOKUP}'
+"""
 SKIPPED = """
 INSERT INTO result (item, generation, status, empty, note, settled_at)
 SELECT number, 0, ?, 0, skip, ? FROM item WHERE skip IS NOT NULL
@@ -38,19 +44,27 @@ SELECT number, 0, ?, 0, skip, ? FROM item WHERE skip IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Which actions write, and which of these a read can show."""
+    """Which actions write, and which of these a read can show.
+
+    The addresses of a step that is `sparing` may not all get the same PTR value.
+    """
 
     actions: frozenset[str]
     shown: frozenset[str]
+    sparing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """How many items a plan froze, and how many repeated targets gave an item that was there."""
+    """How many items a plan froze, and how many repeated targets gave an item that was there.
+
+    `lookups` counts the addresses whose server is to be found.
+    """
 
     items: int
     writes: int
     repeated: int
+    lookups: int = 0
 
 
 @dataclass(slots=True)
@@ -60,6 +74,7 @@ class _Tally:
     problems: list[Problem] = field(default_factory=list)
     total: int = 0
     repeated: int = 0
+    lookups: bool = False
 
     def note(self, problem: Problem) -> None:
         self.total += 1
@@ -129,23 +144,32 @@ def _fill_tables(
     for statement in TABLES.split(";"):
         connection.execute(statement)
     tally = _Tally()
-    keepers = Keepers(connection, now)
-    rows = _rows(stream, writing, keepers, tally)
+    keepers, values = Keepers(connection, now), SharedValues(writing.sparing)
+    rows = _rows(stream, writing, keepers, values, tally)
     while batch := list(islice(rows, BATCH)):
         keepers.write()
         _insert(connection, batch, tally)
-    for problem in _double_writes(connection):
+    for problem in chain(_double_writes(connection), values.problems(connection)):
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()
-    return Frozen(items=count, writes=writes, repeated=tally.repeated)
+    return Frozen(items=count, writes=writes, repeated=tally.repeated, lookups=_lookups(connection, tally))
+
+
+def _lookups(connection: sqlite3.Connection, tally: _Tally) -> int:
+    """Keep whose server is to be found, and return how many addresses that are."""
+    if not tally.lookups:
+        return 0
+    connection.execute(KEEP_SOUGHT)
+    sql = "SELECT COUNT(DISTINCT ip) FROM sought JOIN item ON number = item WHERE server IS NULL"
+    return int(connection.execute(sql).fetchone()[0])
 
 
 def _rows(
-    stream: Iterable[Item | Problem], writing: Writing, keepers: Keepers, tally: _Tally
+    stream: Iterable[Item | Problem], writing: Writing, keepers: Keepers, values: SharedValues, tally: _Tally
 ) -> Iterator[_ItemRow]:
     """Yield the items as rows; rows are kept until they are written, items would hold their targets too."""
     for one in stream:
@@ -153,6 +177,8 @@ def _rows(
             tally.note(one)
         else:
             keepers.take(one)
+            values.take(one)
+            tally.lookups = tally.lookups or one.form.get("id") == LOOKUP
             yield _row(one, writing)
 
 
@@ -193,7 +219,7 @@ def _meet_again(
         tally.repeated += 1
     else:
         difference = _difference(json.loads(form), held_source, json.loads(held_form))
-        tally.note(Problem(_place(source), f"{ip} {difference}"))
+        tally.note(Problem(place_of(source), f"{ip} {difference}"))
 
 
 def _difference(form: dict[str, str], source: str, first: dict[str, str]) -> str:
@@ -211,9 +237,4 @@ def _double_writes(connection: sqlite3.Connection) -> Iterator[Problem]:
     )
     for ip, action, source, steps in rows:
         text = f"{ip} gets {action} from two actions (`{steps}`); tell them apart with `when`"
-        yield Problem(_place(source), text)
-
-
-def _place(source: str) -> Place:
-    file, _, line = source.rpartition(":")
-    return Place(file, int(line))
+        yield Problem(place_of(source), text)

@@ -15,6 +15,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 KEEP_HEADING = "INSERT INTO heading VALUES (?,?,?)"
 KEEP_TARGET = "INSERT INTO target VALUES (?,?,?)"
+KEEP_SERVER = "INSERT INTO sought VALUES (?,?)"
 KNOWN_HEADINGS = 1_000  # a list of JSON objects may have one for each line
 
 
@@ -86,12 +87,15 @@ class _KnownKeeper:
         self._now = now
         self._readings: list[tuple[int, str, float]] = []
         self._results: list[tuple[object, ...]] = []
+        self._servers: list[tuple[int, str]] = []
 
     def take(self, item: Item) -> None:
         """Take note of what is known of an item; of most nothing is."""
         if item.known is None:
             return
         before, result = item.known.before, item.known.result
+        if item.known.server is not None:
+            self._servers.append((item.number, item.known.server))
         if before is not None:
             self._readings.append((item.number, _JSON.encode(before.names), before.read_at))
         if result is not None:
@@ -101,6 +105,8 @@ class _KnownKeeper:
         """Write what was taken since the last time."""
         self._connection.executemany(READING, self._readings)
         self._connection.executemany(RESULT, self._results)
+        self._connection.executemany(KEEP_SERVER, self._servers)
+        self._servers.clear()
         self._readings.clear()
         self._results.clear()
 

@@ -63,8 +63,13 @@ def _words(*words: str) -> str:
 
 
 _ANSWERED = f"({_words(VerdictKind.SUCCESS, VerdictKind.EMPTY)})"
-_READINGS = f"({_words(Purpose.BEFORE, Purpose.READBACK, Purpose.VERIFY, Purpose.LOOKUP)})"
-_PROOFS = f"({_words(Purpose.READBACK, Purpose.VERIFY, Purpose.LOOKUP)})"
+_READINGS = f"({_words(Purpose.BEFORE, Purpose.READBACK, Purpose.VERIFY)})"
+_PROOFS = f"({_words(Purpose.READBACK, Purpose.VERIFY)})"
+_FOLLOWED_UP = f"""
+attempt.purpose = '{Purpose.LOOKUP}' AND EXISTS (SELECT 1 FROM attempt AS sent
+  WHERE sent.item = attempt.item AND sent.number < attempt.number AND sent.purpose = '{Purpose.CALL}')
+"""
+"""Whether a write is finished was asked after it; before it, that purpose is the search for a server."""
 _WRITTEN = f"({_words(Status.CHANGED, Status.UNVERIFIED, Status.UNKNOWN)})"
 _OPENABLE = f"({_words(Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.SKIPPED, Status.UNVERIFIED)})"
 _SURE = f"({_words(Status.FAILED, Status.UNCHANGED, Status.CONFLICT, Status.SKIPPED)})"
@@ -72,8 +77,8 @@ _ENDED = f"({_words(Status.CHANGED, Status.UNVERIFIED)})"
 _SETS_PTR = "item.shown AND CASE WHEN json_valid(item.form) THEN json_extract(item.form, '$.ptr') NOTNULL END"
 _NUMBERS = "('integer', 'real')"
 _ACCEPTED = f"attempt.purpose = '{Purpose.CALL}' AND attempt.outcome IN {_ANSWERED}"
-_SEEN = f"attempt.purpose IN {_READINGS} AND attempt.outcome IN {_ANSWERED}"
-_PROVED = f"attempt.purpose IN {_PROOFS} AND attempt.outcome IN {_ANSWERED}"
+_SEEN = f"(attempt.purpose IN {_READINGS} OR {_FOLLOWED_UP}) AND attempt.outcome IN {_ANSWERED}"
+_PROVED = f"(attempt.purpose IN {_PROOFS} OR {_FOLLOWED_UP}) AND attempt.outcome IN {_ANSWERED}"
 
 _ENDS = """
 SELECT item.number, NULL FROM item
@@ -173,6 +178,9 @@ CHECKS: tuple[Check, ...] = (
           f"{_CALLS} attempt.purpose = '{Purpose.CALL}' AND (item.skip IS NOT NULL OR (item.generation = 0 "
           "AND EXISTS (SELECT 1 FROM result WHERE result.item = item.number "
           f"AND result.status = '{Status.SKIPPED}')))"),
+    Check(Law.L6, "a call for an item whose server is not known", _TELL,
+          f"{_CALLS} attempt.purpose <> '{Purpose.LOOKUP}' "
+          "AND item.generation = 0 AND item.number IN (SELECT item FROM sought WHERE server IS NULL)"),
     Check(Law.L6, "a write of another value than the one planned", _READ_BACK,
           f"{_CALLS} {_SETS_PTR} AND attempt.wanted IS NOT NULL AND NOT wants(item.form, attempt.wanted)"),
     Check(Law.L6, "a call after the one that had succeeded", _TELL,
@@ -183,9 +191,11 @@ CHECKS: tuple[Check, ...] = (
           f"{_ENDS} item.shown AND (status = '{Status.UNCHANGED}' OR (status = '{Status.CHANGED}' "
           f"AND NOT EXISTS {_OF_ITEM} {_ACCEPTED}))) AND {_LAST_READING} > 0 "
           f"AND {_LAST_READING} < {_LAST_CALL}"),
+    # looks have an end in time, not in number;
     # calls without a status line may be free: those that opened the breaker, and refused connections
     Check(Law.L6, "more answered calls in one start than `retry.attempts` allows", _TELL,
-          "SELECT item, MAX(number) FROM attempt WHERE item <> 0 AND http_status IS NOT NULL "
+          f"SELECT item, MAX(number) FROM attempt WHERE item <> 0 AND purpose <> '{Purpose.VERIFY}' "
+          "AND http_status IS NOT NULL "
           "GROUP BY item, start, purpose HAVING COUNT(*) > allowed(start, :attempts) "
           f"* (1 + (purpose = '{Purpose.BEFORE}'))"),  # planning reads, and so may the moment of writing
     Check(Law.L7, "a status that there is not", _TAMPERED,

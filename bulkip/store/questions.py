@@ -1,6 +1,7 @@
 """How a run store is asked: the parts of SQL that several questions share."""
 
 from bulkip.model import Status
+from bulkip.proof import Leading
 
 PROOF_REQUIRED = "proof_required"
 """The fact that a run keeps when a write counts as done only once it is proved."""
@@ -14,47 +15,62 @@ CASE
   ELSE '{Status.NOT_RUN}'
 END
 """
+FORM = """
+CASE WHEN sought.server IS NULL THEN item.form ELSE json_set(item.form, '$.id', sought.server) END
+"""
+"""What is sent: the form as it was planned, with the server that was found."""
 ITEMS = """
 FROM item
 LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
 LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
 LEFT JOIN reading ON reading.item = item.number
+LEFT JOIN sought ON sought.item = item.number
+LEFT JOIN lead ON lead.item = item.number
 """
 ROW_COLUMNS = f"""
-SELECT item.number, item.key, item.action, item.ip, item.form, item.source, item.writes, {STATUS} AS status,
+SELECT item.number, item.key, item.action, item.ip, {FORM} AS form, item.source, item.writes,
+  {STATUS} AS status, lead.leading, lead.reason AS lead_reason, sought.server AS found_server,
   result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
   result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
-  proof.findings, reading.names AS before_names,
+  proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at,
+  reading.names AS before_names,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
   (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
     FROM attempt WHERE attempt.item = item.number) AS started_at,
   (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) AS answered_at
 """
-PLANNED_COLUMNS = """
-SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, item.form, item.source, item.skip,
+PLANNED_COLUMNS = f"""
+SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM}, item.source, item.skip,
   item.generation, reading.names, reading.read_at, result.status,
   (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
   EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt),
   EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt
-    AND attempt.outcome = 'refused')
+    AND attempt.outcome = 'refused'),
+  sought.server IS NOT NULL
 """
+SOUGHT = "sought.item IS NOT NULL AND sought.server IS NULL AND result.status IS NULL"
+UNTRACED = (
+    "result.status IS NULL AND reading.names IS NOT NULL AND lead.item IS NULL "
+    "AND json_extract(item.form, '$.ptr') <> ''"
+)
 UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
 ADDRESSES_TO_WRITE = f"""
 SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
   SELECT MIN(result.status IS NOT NULL) AS done {ITEMS}
-  WHERE item.writes AND (result.status IS NULL OR result.status NOT IN
-    ('{Status.UNCHANGED}', '{Status.SKIPPED}')) GROUP BY item.chain
+  WHERE item.writes AND (result.status IS NULL OR EXISTS (SELECT 1 FROM attempt
+    WHERE attempt.item = item.number AND attempt.purpose = 'call')) GROUP BY item.chain
 )
 """
 PROVABLE = (
     f"item.shown AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}') "
     "AND (proof.holds IS NOT 1 OR proof.proved_at < ?)"
 )
+ASTRAY = f"('{Leading.ELSEWHERE}', '{Leading.NOWHERE}')"
 CHANGES = f"""
 SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
-  COALESCE(SUM(ptr = ''), 0)
+  COALESCE(SUM(ptr = ''), 0), COALESCE(SUM(leading IN {ASTRAY}), 0), COALESCE(SUM(leading = 'unknown'), 0)
 FROM (
-  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names {ITEMS}
+  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading {ITEMS}
   WHERE result.status IS NULL AND reading.names IS NOT NULL
 )
 """

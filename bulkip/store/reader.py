@@ -35,7 +35,8 @@ class PlannedItem:
     """An item with what the store knows of it when a start takes it up.
 
     `in_doubt` says that a write of it may have happened, `refused` that the
-    server had refused this write in words that nobody knows.
+    server had refused this write in words that nobody knows, `server_found`
+    that the id in its form was looked up.
     """
 
     item: Item
@@ -45,6 +46,7 @@ class PlannedItem:
     attempts: int
     in_doubt: bool
     refused: bool = False
+    server_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ class RunReader:
         return self._count("WHERE item.writes AND result.status IS NULL")
 
     def addresses_to_write(self) -> tuple[int, int]:
-        """Return how many addresses this run writes to, and for how many of them all is done."""
+        """Return how many addresses this run writes to or has written to, and for how many all is done."""
         with storage_errors(self.path):
             row = self._db.execute(ADDRESSES_TO_WRITE).fetchone()
         return int(row[0]), int(row[1])
@@ -199,9 +201,9 @@ class RunReader:
     def planned_changes(self) -> PlannedChanges:
         """Count what the PTR writes without a result would do to the values that were read."""
         with storage_errors(self.path):
-            sets, changes, clears = self._db.execute(CHANGES).fetchone()
+            sets, changes, clears, *led = self._db.execute(CHANGES).fetchone()
             (existing,) = self._db.execute("SELECT COUNT(*) FROM reading WHERE names <> '[]'").fetchone()
-        return PlannedChanges(sets, changes, clears, existing)
+        return PlannedChanges(sets, changes, clears, existing, *led)
 
     def rows(self) -> Iterator[StoredRow]:
         """Yield every item with its outcome, in plan order."""
@@ -227,6 +229,11 @@ class RunReader:
         """Return the next items to prove, in plan order: those without a proof that holds since that time."""
         where = f"WHERE item.number > ? AND {PROVABLE} ORDER BY item.number LIMIT ?"
         return list(self._planned(where, (after, since, most)))
+
+    def to_check(self, after: int, most: int) -> list[PlannedItem]:
+        """Return the next items that have no result yet, in plan order."""
+        where = "WHERE item.number > ? AND result.status IS NULL ORDER BY item.number LIMIT ?"
+        return list(self._planned(where, (after, most)))
 
     def proofs_left(self, since: float) -> int:
         """Count the items that are to be proved; `since` is in Unix seconds."""
@@ -265,7 +272,7 @@ class RunReader:
 
 def _planned_item(row: Sequence[Any]) -> PlannedItem:
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, doubt, refused = known
+    names, read_at, status, attempts, doubt, refused, found = known
     return PlannedItem(
         item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
         generation=generation,
@@ -274,4 +281,5 @@ def _planned_item(row: Sequence[Any]) -> PlannedItem:
         attempts=attempts,
         in_doubt=bool(doubt),
         refused=bool(refused),
+        server_found=bool(found),
     )

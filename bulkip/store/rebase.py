@@ -26,6 +26,12 @@ INSERT INTO result SELECT match.fresh, kept.generation, kept.status, kept.error_
   FROM before.result AS kept JOIN match ON match.old = kept.item;
 INSERT INTO reading SELECT match.fresh, kept.names, kept.read_at
   FROM before.reading AS kept JOIN match ON match.old = kept.item;
+UPDATE sought SET server = (SELECT old.server FROM before.sought AS old JOIN match ON match.old = old.item
+  WHERE match.fresh = sought.item);
+INSERT INTO server SELECT * FROM before.server;
+INSERT INTO holding SELECT * FROM before.holding;
+INSERT INTO lead SELECT match.fresh, kept.leading, kept.reason
+  FROM before.lead AS kept JOIN match ON match.old = kept.item;
 INSERT INTO attempt SELECT match.fresh, kept.number, kept.start, kept.purpose, kept.sent_at, kept.finished_at,
   kept.outcome, kept.error_class, kept.http_status, kept.message, kept.wanted, kept.seen, kept.in_doubt
   FROM before.attempt AS kept JOIN match ON match.old = kept.item;

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from bulkip.model import Status
+from bulkip.model import ErrorClass, Status
 from bulkip.store.choice import Choice
 from bulkip.store.questions import ITEMS
 from bulkip.store.schema import check_ours, storage_errors, store_path
@@ -17,6 +17,16 @@ FORGET = """
 DELETE FROM reading WHERE item IN (SELECT number FROM chosen)
 AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item = reading.item AND attempt.in_doubt)
 """
+LOOK_AGAIN = f"""
+DELETE FROM lead WHERE item IN (SELECT number FROM chosen);
+DELETE FROM holding;
+DELETE FROM server;
+UPDATE sought SET server = NULL WHERE item IN (
+  SELECT item.number {ITEMS} WHERE item.number IN (SELECT number FROM chosen)
+  AND result.error_class IN ('{ErrorClass.INVALID}', '{ErrorClass.NOT_FOUND}')
+  AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt))
+"""
+"""What was found out may not be so any more; a server is sought again where the API refused the one found."""
 ACCEPT = "UPDATE attempt SET in_doubt = 0 WHERE item IN (SELECT number FROM chosen WHERE NOT shown)"
 
 
@@ -49,4 +59,6 @@ def _reopen(connection: sqlite3.Connection, choice: Choice) -> int:
         connection.execute(SKIPPED_WITH)
         connection.execute(FORGET)
         connection.execute(ACCEPT)
+        for statement in LOOK_AGAIN.split(";"):
+            connection.execute(statement)
     return connection.execute(OPEN).rowcount

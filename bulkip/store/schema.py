@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bulkip.characters import FORBIDDEN
 from bulkip.errors import StoreError
 from bulkip.model import JsonValue
+from bulkip.policy import CHECK
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 3
+VERSION = 4
 FILE_NAME = "run.db"
 
 CELL_END = "\x1f"
@@ -23,6 +25,10 @@ CELL_END = "\x1f"
 # A target bears the number of the chain that it gave, and has a row only when
 # it has more than an address. `moved` names the target of an item that took
 # the place of one from another row.
+#
+# A form stays as it was planned: where it says `lookup`, the id of the server
+# stands in `sought` once it is found. `server` and `holding` are what the API
+# says of the account, `lead` where the names of a write lead.
 TABLES = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
@@ -34,6 +40,10 @@ CREATE UNIQUE INDEX item_once ON item (ip, step);
 CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
 CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
 CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
+CREATE TABLE sought (item INTEGER PRIMARY KEY, server TEXT);
+CREATE TABLE server (id TEXT PRIMARY KEY, shown INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE holding (ip TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (ip, server)) WITHOUT ROWID;
+CREATE TABLE lead (item INTEGER PRIMARY KEY, leading TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
 CREATE TABLE proof (
   item INTEGER NOT NULL, generation INTEGER NOT NULL, mode TEXT NOT NULL, holds INTEGER NOT NULL,
@@ -76,6 +86,11 @@ class RunHeader:
     version: str
     settings: dict[str, JsonValue] = field(default_factory=dict)
 
+    @property
+    def is_check(self) -> bool:
+        """Whether the run only asserts what its job would write."""
+        return self.settings.get(CHECK) is not None
+
     def rows(self) -> list[tuple[str, str]]:
         """Return the header as rows of the table `run`."""
         return [(name, json.dumps(value)) for name, value in asdict(self).items()]
@@ -101,6 +116,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error  # an OSError would name its file once more
+        reason = FORBIDDEN.sub("?", str(reason))  # of a damaged store, SQLite quotes what it finds
         raise StoreError(f"{path}: run store: {reason}; check the disk and its permissions") from error
 
 

@@ -124,6 +124,10 @@ class RunWriter:
         """Close a start with its exit code and, when it stopped before the end, reason and error class."""
         await self._committed((END, (now, exit_code, *(why or (None, None)), number), None))
 
+    async def keep(self, statement: Statement, then: Callable[[], None] | None = None) -> None:
+        """Write what was found out, and call `then` once it is committed."""
+        await self._queue(statement, then)
+
     async def remember(self, name: str, value: object) -> None:
         """Keep one more fact about the run itself, as JSON."""
         await self._queue((REMEMBER, (name, json.dumps(value)), None))

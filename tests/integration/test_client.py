@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 JOB = """
 targets: [{cidr: 203.0.113.0/26, id: 4711}]
-actions: [{action: update_ptr, with: {ptr: new.example.net}}]
+actions: [{action: update_ptr, with: {ptr: new.example.net}, allow_same: true}]
 """
 REDACTOR = Redactor(("simulated",))
 ENOUGH = Stop(StopKind.HALT, "enough", ErrorClass.CANCELLED)

@@ -178,6 +178,11 @@ def steps(left: Left) -> list[tuple[str, str]]:
             id="stopped",
         ),
         pytest.param(
+            Left(Counts({Status.NOT_RUN: 5}), StopKind.HALT, ("--max-failed", "12%")),
+            [("bulkip resume --max-failed 12%", "carries out the 5 that were not run")],
+            id="limit-that-it-needs",
+        ),
+        pytest.param(
             Left(Counts({Status.NOT_RUN: 5}), StopKind.ACCESS),
             [("bulkip resume", "when what is told above is settled: carries out the 5 that were not run")],
             id="access",

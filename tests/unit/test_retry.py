@@ -8,7 +8,7 @@ import pytest
 from bulkip.course import Course
 from bulkip.model import ErrorClass, Purpose
 from bulkip.policy import RetryPolicy
-from bulkip.retry import Again, Decision, Seen, Settled, decide
+from bulkip.retry import Again, Decision, Found, Seen, Settled, decide
 from bulkip.wire import Verdict, VerdictKind
 
 POLICY = RetryPolicy(attempts=3, base_s=0.3, max_s=20.0)
@@ -60,7 +60,7 @@ def after(course: Course, *verdicts: Verdict) -> Decision:
 
 
 def told(decision: Decision) -> str:
-    """Return a decision in one word: the purpose of the next call, the status, or `seen`."""
+    """Return a decision in one word: the purpose of the next call, the status, `seen` or `found`."""
     match decision:
         case Again(course):
             return course.next.value
@@ -68,6 +68,8 @@ def told(decision: Decision) -> str:
             return result.status.value
         case Seen():
             return "seen"
+        case Found():
+            return "found"
 
 
 def rows(table: dict[str, tuple[tuple[Verdict, ...], str]]) -> list[object]:

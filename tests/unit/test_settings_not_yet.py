@@ -10,19 +10,7 @@ HEAD = "version: 1\ntargets: [203.0.113.7]\nactions: [{action: get_ip}]\n"
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
-@pytest.mark.parametrize(
-    ("line", "setting"),
-    [
-        pytest.param("safety: {forward: require}", "safety.forward", id="forward"),
-    ],
-)
-def test_setting_that_protects_and_is_not_built_is_refused(line: str, setting: str) -> None:
-    """A protection that does not exist yet is refused, never silently ignored."""
-    assert told(HEAD + line) == [told(HEAD + line)[0]]
-    assert f"`{setting}` is not built yet" in told(HEAD + line)[0]
-
-
-def test_setting_that_is_not_built_may_state_its_default() -> None:
+def test_every_setting_may_state_its_default() -> None:
     """A setting at its default changes nothing, built or not."""
     text = (
         HEAD + "breaker: {after: 10, give_up: 5m}\nretry: {budget: 500}\ntimeouts: {item: 5m, job: none}\n"

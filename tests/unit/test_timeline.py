@@ -65,6 +65,9 @@ async def sent(folder: Path, calls: tuple[Call, ...]) -> None:
         pytest.param(
             (Purpose.CALL, None, 1), (Purpose.READBACK, None, 2), "start 2 of the run", id="resumed"
         ),
+        pytest.param(
+            (Purpose.VERIFY, VerdictKind.SUCCESS, 1), (Purpose.VERIFY, None, 1), "looked at again", id="look"
+        ),
         pytest.param((Purpose.CALL, VerdictKind.SUCCESS, 1), (Purpose.VERIFY, None, 1), None, id="not-known"),
     ],
 )

@@ -1,0 +1,36 @@
+"""What a run finds out before its first write, as statements: servers, what they hold, where names lead."""
+
+import json
+from collections.abc import Iterable
+
+from bulkip.model import Item
+from bulkip.proof import Lead, Leading
+from bulkip.store.questions import ITEMS, UNTRACED
+from bulkip.store.statements import HOLDING, LEAD, SERVER, SERVERS, SHOWN, Statement
+
+NOT_LED = f"INSERT OR IGNORE INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS} WHERE {UNTRACED}"
+
+
+def found_server(item: Item, server: str) -> Statement:
+    """Return that the address of an item is on a server; it holds for all that its address is to get."""
+    return SERVER, (server, item.ip), item
+
+
+def account_servers(servers: Iterable[str]) -> Statement:
+    """Return which servers the account has."""
+    return SERVERS, (json.dumps([*servers]),), None
+
+
+def held_addresses(server: str, addresses: Iterable[str]) -> tuple[Statement, Statement]:
+    """Return which addresses a server has, and that it was asked: in this order."""
+    return (HOLDING, (server, json.dumps([*addresses])), None), (SHOWN, (server,), None)
+
+
+def found_lead(item: Item, lead: Lead) -> Statement:
+    """Return where the names of a write lead."""
+    return LEAD, (item.number, lead.leading, lead.reason), item
+
+
+def no_more_leads(reason: str) -> Statement:
+    """Return that nobody is asked about the names that are left, and why."""
+    return NOT_LED, (reason,), None
