@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
+from bulkip.actions.checks import LOOKUP
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, run_dir_option
 from bulkip.errors import SHOWN_PROBLEMS, JobError
 from bulkip.model import Problem
+from bulkip.quantities import counted
 from bulkip.run.planning import doors_of, piped_input, target_reader
 from bulkip.settings import load_job, narrowed
 from bulkip.targets import TargetReader
@@ -38,11 +40,14 @@ def targets(job: Path, run_dir: Path, *, count: bool, duplicates: bool, **given:
     with piped_input() as piped:
         reader = target_reader(loaded, doors_of(piped, run_dir))
         _refuse_wrong(loaded.problems, reader)
-        seen, repeated = _printed(reader, every=not (count or duplicates), twice=duplicates)
+        by_step = any(step.params.get("id") == LOOKUP for step in loaded.steps)
+        seen, repeated, sought = _printed(reader, every=not (count or duplicates), twice=duplicates)
     if count:
         click.echo(seen)
     _account(reader)
     named = f", {repeated:,} named more than once" if repeated else ""
+    sought = seen if by_step else sought
+    named += f", {counted(sought, 'server id')} to look up" if sought else ""
     click.echo(f"{seen:,} {'address' if seen == 1 else 'addresses'}{named}", err=True)
     return 0
 
@@ -59,10 +64,10 @@ def _refuse_wrong(known: tuple[Problem, ...], reader: TargetReader) -> None:
         raise JobError(problems, total)
 
 
-def _printed(reader: TargetReader, *, every: bool, twice: bool) -> tuple[int, int]:
-    """Print what is asked for; return how many addresses there are, and how many are named again."""
+def _printed(reader: TargetReader, *, every: bool, twice: bool) -> tuple[int, int, int]:
+    """Print what is asked for; return how many addresses there are, are named again, seek a server."""
     seen: dict[str, str | None] = {}
-    repeated = 0
+    repeated = sought = 0
     for target in reader:
         if isinstance(target, Problem):
             raise JobError([target])  # a file changed while it was read
@@ -73,9 +78,10 @@ def _printed(reader: TargetReader, *, every: bool, twice: bool) -> tuple[int, in
                 click.echo(f"{target.ip}  {seen[target.ip]}  {place}")
             continue
         seen[target.ip] = place
+        sought += target.fields.get("id") == LOOKUP
         if every:
             click.echo(target.ip)
-    return len(seen), repeated
+    return len(seen), repeated, sought
 
 
 def _account(reader: TargetReader) -> None:

@@ -109,6 +109,8 @@ def test_write_that_no_read_shows_is_not_resumed(folder: Path) -> None:
                      "attempt 2", id="accepted-and-not-run"),
         pytest.param("DELETE FROM attempt WHERE item = 3", "L4", "`unchanged`, but nobody looked",
                      "203.0.113.3 update_ptr", id="unchanged-unread"),
+        pytest.param("UPDATE attempt SET purpose = 'lookup' WHERE item = 3", "L4", "`unchanged`, but nobody",
+                     "203.0.113.3 update_ptr", id="unchanged-by-search-of-server"),
         pytest.param("DELETE FROM attempt WHERE item = 6", "L4", "`ok`, but no answer", "203.0.113.6 get_ip",
                      id="ok-unasked"),
         pytest.param("DELETE FROM attempt WHERE item = 5", "L4", "nothing was sent that could",
@@ -124,6 +126,8 @@ def test_write_that_no_read_shows_is_not_resumed(folder: Path) -> None:
         pytest.param("INSERT INTO attempt SELECT 7, 1, start, purpose, sent_at, finished_at, outcome, "
                      "error_class, http_status, message, wanted, seen, in_doubt FROM attempt "
                      "WHERE item = 6", "L6", "was to be skipped", "attempt 1", id="call-for-the-skipped"),
+        pytest.param("INSERT INTO sought VALUES (6, NULL)", "L6", "whose server is not known",
+                     "203.0.113.6 get_ip", id="call-without-server"),
         pytest.param("UPDATE attempt SET wanted = '[\"x.example\"]' WHERE item = 1 AND number = 2", "L6",
                      "another value than the one planned", "attempt 2", id="other-value"),
         pytest.param("INSERT INTO attempt SELECT 1, 3, start, purpose, sent_at, finished_at, 'transient', "

@@ -78,12 +78,14 @@ async def test_name_that_does_not_lead_back_is_not_written_where_that_is_require
 
 async def test_every_new_name_is_asked_for_once(tmp_path: Path) -> None:
     """The DNS is asked for each name once, before the first write, and not about names that are there."""
-    rows = f"{{ip: {IP}, id: 4711, ptr: OLD-1.example.org}}, {{ip: {OTHER}, id: 4711, ptr: x.example.net}}"
+    text = (
+        f"targets: [{IP}]\nactions: [{{action: update_ptr, "
+        "with: {id: 4711, ptr: [OLD-1.example.org, x.example.net]}}]\n"
+    )
     async with provider() as api:
-        await carry_out(tmp_path, job("warn", api.dns, rows), api)
+        await carry_out(tmp_path, text + f'verify: {{resolvers: ["{api.dns}"]}}\n', api)
 
-    asked = [query.name for query in api.log.queries("A")]
-    assert asked == ["x.example.net"]
+    assert [query.name for query in api.log.queries("A")] == ["x.example.net"]
     assert api.log.queries("A")[0].at < api.log.entries("update_ptr")[0].at
 
 

@@ -127,12 +127,14 @@ async def test_few_addresses_are_asked_for_one_by_one(tmp_path: Path) -> None:
 
 async def test_index_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
     """A server that does not tell its addresses may have any of them, so each address is asked for."""
-    fault = Fault(action="show", status=404, json={"code": -1, "message": "server not found"})
+    held: JsonValue = {"result": "OK", "IP": [{"ip": f"203.0.113.{n}", "main_ip": 0} for n in range(1, 9)]}
+    lost: JsonValue = {"code": -1, "message": "server not found"}
+    faults = (Fault(action="show", json=held, times=1), Fault(action="show", json=lost))
 
-    run, api = await carried(tmp_path, job("203.0.113.1-203.0.113.8", READ), fault, seeds=8)
+    run, api = await carried(tmp_path, job("203.0.113.1-203.0.113.8", READ), *faults, seeds=8)
 
     assert len(asked(api, "eq.php", "list")) == 1 + len(run.rows)
-    assert run.tally() == {"ok": 8}
+    assert (run.tally(), ids_sent(api)) == ({"ok": 8}, {"4711"})
 
 
 async def test_address_on_two_servers_of_the_index_fails(tmp_path: Path) -> None:
@@ -156,6 +158,24 @@ async def test_token_that_may_not_list_servers_is_told_so_for_every_address(tmp_
     assert run.tally() == {"failed": 16}
     assert {(row["error_class"], row["message"]) for row in run.rows} == {("permission", "Permission denied")}
     assert (asked(api, "eq.php", "list"), ids_sent(api)) == ([{}], set())
+
+
+async def test_dead_token_stops_the_search(tmp_path: Path) -> None:
+    """A token that is refused everywhere stops the run with 7; no address has failed for it."""
+    refused: JsonValue = {"code": -1, "message": "invalid token"}
+
+    run, _ = await carried(tmp_path, job("203.0.113.0/28", UPDATE), Fault(json=refused), seeds=16)
+
+    assert (run.code, run.tally()) == (7, {"not_run": 16})
+
+
+async def test_server_that_is_away_for_a_while_costs_no_address(tmp_path: Path) -> None:
+    """Lost questions wait for the server like all calls; in the end every address is found."""
+    text = job("203.0.113.1-203.0.113.8", READ) + "breaker: {after: 4}\n"
+
+    run, _ = await carried(tmp_path, text, Fault(reset="before", times=12), seeds=8)
+
+    assert run.tally() == {"ok": 8}
 
 
 async def test_search_is_retried_like_any_read(tmp_path: Path) -> None:
