@@ -99,12 +99,11 @@ def _inverse(planned: PlannedItem, number: int) -> Item:
     item, before = planned.item, planned.before
     names = before.names if before else ()
     form = {**item.form, "ptr": "\n".join(names)}
-    content = {name: value for name, value in form.items() if name != "ip"}
     ours = Before(ptr_names(item.form["ptr"]), 0.0)  # as old as can be: it is read again before the write
     return Item(
         number=number,
         chain=number,
-        key=key_of(STEP, item.action, item.ip, content),
+        key=key_of(STEP, item.action, item.ip, form),
         step=STEP,
         action=item.action,
         ip=item.ip,

@@ -191,11 +191,11 @@ CHECKS: tuple[Check, ...] = (
           f"{_ENDS} item.shown AND (status = '{Status.UNCHANGED}' OR (status = '{Status.CHANGED}' "
           f"AND NOT EXISTS {_OF_ITEM} {_ACCEPTED}))) AND {_LAST_READING} > 0 "
           f"AND {_LAST_READING} < {_LAST_CALL}"),
-    # looks have an end in time, not in number;
+    # looks, and questions whether a write is finished, have an end in time, not in number;
     # calls without a status line may be free: those that opened the breaker, and refused connections
     Check(Law.L6, "more answered calls in one start than `retry.attempts` allows", _TELL,
-          f"SELECT item, MAX(number) FROM attempt WHERE item <> 0 AND purpose <> '{Purpose.VERIFY}' "
-          "AND http_status IS NOT NULL "
+          "SELECT item, MAX(number) FROM attempt WHERE item <> 0 AND http_status IS NOT NULL "
+          f"AND purpose NOT IN ({_words(Purpose.VERIFY, Purpose.LOOKUP)}) "
           "GROUP BY item, start, purpose HAVING COUNT(*) > allowed(start, :attempts) "
           f"* (1 + (purpose = '{Purpose.BEFORE}'))"),  # planning reads, and so may the moment of writing
     Check(Law.L7, "a status that there is not", _TAMPERED,

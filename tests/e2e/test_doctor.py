@@ -280,3 +280,25 @@ def test_help_ends_with_examples(tmp_path: Path) -> None:
 
     assert "Examples:\n    bulkip doctor\n" in out
     assert "3 a law is broken" in out
+
+
+@pytest.mark.parametrize("made_by", ["run", "undo", "apply"])
+def test_every_law_holds_in_what_the_commands_leave(tmp_path: Path, made_by: str) -> None:
+    """The store of a run, of its undo and of an applied plan are whole, law by law."""
+    (tmp_path / "job.yaml").write_text(
+        "version: 1\ntargets: [{cidr: 203.0.113.0/29, id: 4711}]\n"
+        'actions: [{action: update_ptr, with: {ptr: "{{ ip.dashed }}.example.net"}}]\n'
+        "limits: {rate: 1000/s}\n"
+    )
+    bulkip("plan", "job.yaml", "--simulate", "-q", "-o", "plan.json", cwd=tmp_path)
+    commands = {
+        "run": [["run", "job.yaml", "--simulate", "--yes"]],
+        "undo": [["run", "job.yaml", "--simulate", "--yes"], ["undo", "last", "--yes"]],
+        "apply": [["apply", "plan.json", "--yes"]],
+    }
+    codes = [bulkip(*command, cwd=tmp_path).code for command in commands[made_by]]
+
+    ended = bulkip("doctor", "last", cwd=tmp_path)
+
+    assert codes == [0] * len(codes)
+    assert ended.code == 0, ended.out
