@@ -11,9 +11,10 @@ from anyio import CancelScope, create_memory_object_stream, create_task_group, f
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from bulkip.allowance import Allowance
-from bulkip.errors import AccessError, Halt, JobError, SafetyStop, StoreError
+from bulkip.errors import AccessError, Halt, JobError, SafetyStop, StoreError, UsageError
 from bulkip.events import Event, ItemSettled, NotStored
 from bulkip.model import Counts, Item, Result
+from bulkip.policy import Rollout, VerifyMode
 from bulkip.reports.unsaved import unsaved_line
 from bulkip.run.beforehand import stages_before
 from bulkip.run.ending import LastWord, Tell, Waits, check_own, close_books, code_of
@@ -26,7 +27,7 @@ from bulkip.run.planning import Prepared, now_utc, prepare
 from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, run_stage
 from bulkip.safety import PlannedChanges, objections
 from bulkip.selection import Filters
-from bulkip.settings import LoadedJob, narrowed
+from bulkip.settings import Job, LoadedJob, narrowed
 from bulkip.settings import load_job as read_job
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader
@@ -86,13 +87,15 @@ class Results:
 async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIterator[Plan]:
     """Freeze the plan of a job and read the values before its writes; nothing is written to the API.
 
-    Raises JobError with every problem of the targets, Locked when another run
+    Raises UsageError for a rollout or a verification, which are the command
+    line's, JobError with every problem of the targets, Locked when another run
     works for the account, AccessError or Halt when the reading was stopped. The
     locks are held, and a simulator, if asked for, lives as long as the block.
     """
     options = options or RunOptions()
     if job.job is None:
         raise JobError(job.problems)
+    _refuse_what_only_commands_do(job.job)
     reach = await to_thread.run_sync(reach_of, job.job, options, _ignore)
     async with _closed_on_a_thread() as stack:
         locks = stack.enter_context(Locks(Claim("library", job.job.name, options, _ignore, _ignore, _pause)))
@@ -109,6 +112,15 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
             if endpoint.purse.made:
                 with CancelScope(shield=True):
                     await log_out(prepared, endpoint, end.start, _deaf)
+
+
+def _refuse_what_only_commands_do(job: Job) -> None:
+    """Raise UsageError for settings that protect, and that this door does not heed: better none than half."""
+    if job.rollout != Rollout() or job.verify.mode is not VerifyMode.NONE:
+        raise UsageError(
+            f"{job.path}: `rollout` and `verify.mode` are heeded on the command line only; "
+            "take them out of the job, or start `bulkip run`"
+        )
 
 
 @asynccontextmanager

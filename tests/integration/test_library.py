@@ -215,3 +215,15 @@ def statuses_below(folder: Path) -> dict[str, str]:
     (store,) = (folder / "runs").rglob("run.db")
     with RunReader(store.parent) as reader:
         return {row["ip"]: row["status"] for row in reader.rows()}
+
+
+@pytest.mark.parametrize("setting", ["rollout: {steps: [5, 100%]}", "rollout: {pause: prompt}"])
+async def test_protection_that_only_commands_heed_is_refused(tmp_path: Path, setting: str) -> None:
+    """A rollout that the library would not make is refused, never silently left out."""
+    async with provider() as api:
+        path = await to_thread.run_sync(job, tmp_path, api.url, setting + "\n")
+        with pytest.raises(bulkip.UsageError, match="command line only"):
+            async with bulkip.plan_job(await loaded(path)):
+                pass
+
+        assert api.log.total == 0
