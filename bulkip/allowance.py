@@ -1,7 +1,6 @@
 """What one start of a run may spend before it halts: its retries, its failures, its time."""
 
 from collections.abc import Container
-from dataclasses import replace
 
 from bulkip.budget import SUCCESS_RETURN, Budget
 from bulkip.ceiling import Ceiling
@@ -18,7 +17,6 @@ class Allowance:
         self.time_left_s = time_s
         self._budget = Budget(budget, budget)
         self._ceiling = ceiling
-        self._min_sample = ceiling.min_sample
         self._on_trial: tuple[int, int] | None = None  # streak of lost calls, and what it cost so far
 
     def pay(self, because: Verdict, outages: Container[int]) -> Stop | None:
@@ -27,7 +25,7 @@ class Allowance:
         Calls that were lost while the server was away cost nothing, and what
         they cost before that was known is given back.
         """
-        self.acquit(outages)
+        self._acquit(outages)
         if not because.retry_cost or because.streak in outages:
             return None
         left = self._budget.without(because.retry_cost)
@@ -40,7 +38,7 @@ class Allowance:
             self._try(because.streak, because.retry_cost)
         return None
 
-    def acquit(self, outages: Container[int]) -> None:
+    def _acquit(self, outages: Container[int]) -> None:
         """Give back what retries cost whose calls turned out to be lost to an outage."""
         if self._on_trial is not None and self._on_trial[0] in outages:
             self._budget = self._budget.with_returned(self._on_trial[1])
@@ -54,13 +52,7 @@ class Allowance:
     def end(self, status: Status) -> Stop | None:
         """Count how an item ended; return the stop when too many have failed."""
         self._ceiling = self._ceiling.after(status)
-        return self._stop_if_exceeded()
-
-    def _stop_if_exceeded(self) -> Stop | None:
-        if not self._ceiling.is_exceeded:
-            return None
-        lifting = ("--max-failed", str(self._ceiling.met))
-        return Stop(StopKind.HALT, self._ceiling.text, ErrorClass.CANCELLED, lifting=lifting)
+        return _stop_at(self._ceiling)
 
     def begin_step(self, planned: int) -> None:
         """Begin a step of a rollout with so many items: failures count within a step."""
@@ -68,16 +60,20 @@ class Allowance:
 
     def end_step(self) -> Stop | None:
         """Return the stop when the step that ends had too many failures, however small it was."""
-        self._ceiling = self._ceiling.whole_step
-        stop = self._stop_if_exceeded()
-        self._ceiling = replace(self._ceiling, min_sample=self._min_sample)
-        return stop
+        return _stop_at(self._ceiling.whole_step)
 
     def fail_after_all(self) -> Stop | None:
         """Count an item as failed that had ended well; return the stop when that makes too many."""
         self._ceiling = self._ceiling.with_one_more_failure()
-        return self._stop_if_exceeded()
+        return _stop_at(self._ceiling)
 
     def _try(self, streak: int, cost: int) -> None:
         held, spent = self._on_trial or (streak, 0)
         self._on_trial = (streak, cost + (spent if held == streak else 0))
+
+
+def _stop_at(ceiling: Ceiling) -> Stop | None:
+    """Return the stop that a ceiling causes; None while it holds."""
+    if not ceiling.is_exceeded:
+        return None
+    return Stop(StopKind.HALT, ceiling.text, ErrorClass.CANCELLED, lifting=("--max-failed", str(ceiling.met)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bulkip.actions.action import Action, Allow, AnswerShapeError, Rendered
+from bulkip.actions.action import Action, AnswerShapeError
 from bulkip.model import JsonValue
 from bulkip.wire import ApiRequest
 
@@ -37,18 +37,5 @@ def _parse(envelope: Mapping[str, JsonValue]) -> JsonValue:
     return None
 
 
-def _no_form(_values: Mapping[str, Rendered], _allow: Allow) -> dict[str, str]:
-    return {}
-
-
-ACTION = Action(
-    name=CHECK,
-    summary="is a write that was accepted finished?",
-    parameters=(),
-    build=_no_form,
-    parse=_parse,
-    answer="",
-    example="",
-    needs_ip=False,
-)
+ACTION = Action.of_our_own(CHECK, "is a write that was accepted finished?", _parse)
 """What eq_callback.php can do for us; a job cannot ask for it."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from bulkip.actions.action import Action, Allow, AnswerShapeError, Rendered
+from bulkip.actions.action import Action, AnswerShapeError
 from bulkip.model import JsonValue
 from bulkip.wire import ApiRequest
 
@@ -24,10 +24,6 @@ def login_request(key: str) -> ApiRequest:
 
 INFO_REQUEST = ApiRequest("info", {}, script=SCRIPT)
 LOGOUT_REQUEST = ApiRequest("logout", {}, script=SCRIPT)
-
-
-def _no_form(_values: Mapping[str, Rendered], _allow: Allow) -> dict[str, str]:
-    return {}
 
 
 def _session_in(envelope: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
@@ -64,25 +60,13 @@ def _parse_nothing(_envelope: Mapping[str, JsonValue]) -> JsonValue:
     return None
 
 
-def _action(name: str, summary: str, parse: Parse, *, self_evident: bool) -> Action:
-    return Action(
-        name=name,
-        summary=summary,
-        parameters=(),
-        build=_no_form,
-        parse=parse,
-        answer="",
-        example="",
-        needs_ip=False,
-        self_evident=self_evident,
-    )
-
-
 LOGIN_ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
-        "login": _action("login", "exchange an API key for a token", _parse_login, self_evident=True),
-        "info": _action("info", "is this token still taken?", _parse_info, self_evident=True),
-        "logout": _action("logout", "give a token back", _parse_nothing, self_evident=False),
+        "login": Action.of_our_own(
+            "login", "exchange an API key for a token", _parse_login, self_evident=True
+        ),
+        "info": Action.of_our_own("info", "is this token still taken?", _parse_info, self_evident=True),
+        "logout": Action.of_our_own("logout", "give a token back", _parse_nothing),
     }
 )
 """What auth.php can do for us, by name; a job cannot ask for these."""

@@ -21,6 +21,8 @@ WORTH_ANOTHER = frozenset(
 )
 PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 """After these everyone pauses."""
+ACCEPTED = frozenset({VerdictKind.SUCCESS, VerdictKind.PENDING})
+"""After one of these a write that is not seen was not refused: it may still come."""
 MOST_LOOKUPS = 200
 """So often a write in the background is asked for when its item has all the time in the world."""
 BLOCKED_TRIES = 2
@@ -236,7 +238,7 @@ def _not_done(
     settleable = course.readbacks < policy.attempts or not course.calls
     if again is not None and course.replayable and settleable:
         return replace(again, cleared=True)
-    if trouble.kind is VerdictKind.SUCCESS:
+    if trouble.kind in ACCEPTED:
         lie = replace(trouble, error_class=ErrorClass.UNKNOWN_ANSWER, message="the server said OK")
         return Settled(_in_doubt(lie, f"read-back still shows `{text_of(names)}`"))
     if not course.replayable and trouble.kind is not VerdictKind.REFUSED:

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from random import Random
 
 from anyio import current_time
 
 from bulkip.access import Access
 from bulkip.actions import ACTIONS
-from bulkip.actions.eq_list import search_request
 from bulkip.allowance import Allowance
 from bulkip.brake import Brake
 from bulkip.course import Course, acquitted
 from bulkip.events import Event, ItemParked, ItemSettled, ServerFound, ValueRead
 from bulkip.expectations import compared
-from bulkip.followups import check_request
 from bulkip.hostnames import same_names
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
+from bulkip.nextcall import request_of, with_shown
 from bulkip.policy import RetryPolicy
 from bulkip.retry import (
     Again,
@@ -30,7 +30,7 @@ from bulkip.retry import (
 )
 from bulkip.scheduler import Parked, Turn, later_look
 from bulkip.store import Attempt, PlannedItem, RunWriter, found_server
-from bulkip.wire import ApiRequest, Verdict, VerdictKind
+from bulkip.wire import Verdict, VerdictKind
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
 """After one of these the later actions of the same address are not tried."""
@@ -55,12 +55,14 @@ HEARING_S = 0.5
 class WorkRules:
     """What a worker goes by; `settle_s` is waited before a read-back, `wall` gives Unix seconds.
 
-    `item_s` is an item's own time: its calls and its waits, in seconds.
+    `item_s` is an item's own time: its calls and its waits, in seconds; a call
+    ends after `attempt_s` by itself.
     """
 
     retry: RetryPolicy
     settle_s: float
     item_s: float | None
+    attempt_s: float
     read_again_after_s: float
     start: int
     rng: Random
@@ -178,14 +180,14 @@ class Worker:
             seen=course.before if writes else None,
             about=item,
         )
-        left_s = None if self._rules.item_s is None else self._rules.item_s - course.spent_s
+        left_s = _time_left_s(course, self._rules)
         verdict = await self._access.call(
-            _request(item, course), attempt, again=course.refused > 0, within_s=left_s
+            request_of(item, course), attempt, again=course.refused > 0, within_s=left_s
         )
         if verdict is None:
             return None
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
-        return None if gone else _with_shown(item, course, verdict)
+        return None if gone else with_shown(item, course, verdict)
 
     async def keep_server(self, item: Item, server: str) -> None:
         """Keep the server of an address, for all that the address is to get."""
@@ -281,20 +283,7 @@ def _why_parked(course: Course, before: Course) -> str:
     return "settle" if settles else "back-off"
 
 
-def _with_shown(item: Item, course: Course, verdict: Verdict) -> Verdict:
-    """Add to the answer of a reading what it shows of its item."""
-    read_back = ACTIONS[item.action].read_back
-    if read_back is None or verdict.kind is not VerdictKind.SUCCESS:
-        return verdict
-    if course.next not in {Purpose.BEFORE, Purpose.READBACK, Purpose.VERIFY}:
-        return verdict
-    return replace(verdict, shown=read_back.shown(item.form, verdict.value))
-
-
-def _request(item: Item, course: Course) -> ApiRequest:
-    action = ACTIONS[item.action]
-    if course.next is Purpose.LOOKUP:
-        return search_request(item.ip or "") if course.callback is None else check_request(course.callback)
-    if course.next is Purpose.CALL or action.read_back is None:
-        return ApiRequest(action.name, item.form, writes=action.writes)
-    return action.read_back.request(item.form)
+def _time_left_s(course: Course, rules: WorkRules) -> float | None:
+    """Return when to cut a call off before its own time-out, which most calls need not; in seconds."""
+    left_s = inf if rules.item_s is None else rules.item_s - course.spent_s
+    return left_s if left_s < rules.attempt_s else None

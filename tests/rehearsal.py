@@ -74,6 +74,7 @@ class Wishes:
     grace_s: float = 20.0
     tell: Callable[[Event], None] = field(default=lambda _event: None)
     token: str = "simulated"
+    key: str = ""
 
 
 @asynccontextmanager
@@ -118,7 +119,7 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
 
     allowance = await to_thread.run_sync(allowance_of, prepared)
     rules = StageRules(grace_s=wishes.grace_s, tell=tell, allowance=allowance)
-    endpoint = Endpoint(api.url, Purse(time.time, token=wishes.token))
+    endpoint = Endpoint(api.url, Purse(time.time, token="" if wishes.key else wishes.token, key=wishes.key))
     proving = [] if prepared.job.verify.mode is VerifyMode.NONE else [Stage.VERIFYING]
     end, due = StageEnd(None, None), chain(stages_before(prepared, endpoint), [Stage.APPLYING], proving)
     while end.stop is None and (stage := await to_thread.run_sync(next, due, None)):

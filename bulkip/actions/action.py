@@ -105,6 +105,28 @@ class Action:
         """Whether the value there is read before the write."""
         return self.read_back is not None and self.read_back.undone is None
 
+    @classmethod
+    def of_our_own(
+        cls,
+        name: str,
+        summary: str,
+        parse: Callable[[Mapping[str, JsonValue]], JsonValue],
+        *,
+        self_evident: bool = False,
+    ) -> "Action":
+        """Return an action that no job can ask for: it has no parameters, and nobody reads about it."""
+        return cls(
+            name=name,
+            summary=summary,
+            parameters=(),
+            build=lambda _values, _allow: {},
+            parse=parse,
+            answer="",
+            example="",
+            needs_ip=False,
+            self_evident=self_evident,
+        )
+
     def request(self, form: Mapping[str, str]) -> ApiRequest:
         """Return the call that carries out a form made by `build`."""
         return ApiRequest(self.name, form, writes=self.writes)

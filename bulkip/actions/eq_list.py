@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from bulkip.actions.action import Action, Allow, AnswerShapeError, Rendered
+from bulkip.actions.action import Action, AnswerShapeError
 from bulkip.actions.eq_show import SCRIPT
 from bulkip.model import ErrorClass, JsonValue, Result, Status
 from bulkip.wire import ApiRequest
@@ -67,18 +67,5 @@ def _id(entry: JsonValue) -> str:
     return text
 
 
-def _no_form(_values: Mapping[str, Rendered], _allow: Allow) -> dict[str, str]:
-    return {}
-
-
-LIST_ACTION = Action(
-    name=LIST,
-    summary="which servers are there?",
-    parameters=(),
-    build=_no_form,
-    parse=_parse_list,
-    answer="",
-    example="",
-    needs_ip=False,
-)
+LIST_ACTION = Action.of_our_own(LIST, "which servers are there?", _parse_list)
 """A job asks for it by writing `id: lookup`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bulkip.actions.action import Action, Allow, AnswerShapeError, Rendered
+from bulkip.actions.action import Action, AnswerShapeError
 from bulkip.addresses import canonical_ip
 from bulkip.model import JsonValue
 from bulkip.wire import ApiRequest
@@ -64,18 +64,5 @@ def _entry(entry: JsonValue) -> tuple[str | None, bool | None]:
     return ip, _FLAGS.get(flag) if isinstance(flag, str | int) else None
 
 
-def _no_form(_values: Mapping[str, Rendered], _allow: Allow) -> dict[str, str]:
-    return {}
-
-
-SHOW_ACTION = Action(
-    name=SHOW,
-    summary="what does a server have?",
-    parameters=(),
-    build=_no_form,
-    parse=_parse_show,
-    answer="",
-    example="",
-    needs_ip=False,
-)
+SHOW_ACTION = Action.of_our_own(SHOW, "what does a server have?", _parse_show)
 """A job cannot ask for it: it only settles what a set_main left behind."""

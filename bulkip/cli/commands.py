@@ -58,14 +58,14 @@ class Commands(click.Group):
         """Return the commands in the order of their use."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
         """Import a command by its name."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(f"bulkip.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- as above
         """List the commands without importing them."""
         with formatter.section(gettext.gettext("Commands")):
             formatter.write_dl(list(COMMANDS.items()))

@@ -27,7 +27,7 @@ from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.halting import storage_stop
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
-from bulkip.run.rolling import Road, roll_out
+from bulkip.run.rolling import Company, Road, roll_out
 from bulkip.run.signals import Interrupted, Signals
 from bulkip.run.stages import (
     StageEnd,
@@ -44,7 +44,7 @@ Guard = Callable[[RunReader], None]
 SHOWN_CHANGES = 5
 
 
-class Desk(Protocol):
+class Desk(Company, Protocol):
     """Whoever the run talks to."""
 
     def notice(self, event: Event) -> None:
@@ -61,14 +61,6 @@ class Desk(Protocol):
 
     def agree(self, writes: int, url: str) -> None:
         """Raise SafetyStop unless the user wants these writes; called once, before the first of them."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Show what is good to know."""
-        ...
-
-    def go_on(self, question: str) -> bool:
-        """Ask whether the next step of a rollout may begin."""
         ...
 
     def warn(self, text: str) -> None:

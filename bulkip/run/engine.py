@@ -162,6 +162,7 @@ def _rules(prepared: Prepared, start: int) -> WorkRules:
         retry=job.retry,
         settle_s=job.verify.settle_s,
         item_s=job.timeouts.item_s,
+        attempt_s=job.timeouts.attempt_s,
         read_again_after_s=job.safety.read_again_after_s,
         start=start,
         rng=SystemRandom(),

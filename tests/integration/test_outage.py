@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from anyio import create_task_group, sleep
+from anyio import create_task_group, current_time, sleep
 from yarl import URL
 
 from bulkip.model import ErrorClass
 from bulkip.simulator import Fault, Simulator
 from bulkip.stops import StopKind
 from tests.doorway import Door, Doorway, doorway
-from tests.rehearsal import Carried, addresses, carry_out, provider
+from tests.rehearsal import Carried, Wishes, addresses, carry_out, provider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
@@ -29,6 +29,7 @@ targets: [{cidr: 203.0.113.0/26, id: 4711}]
 actions: [{action: get_ip}]
 limits: {rate: 10/s}
 """
+KEY = "simulated-key"
 AWAY = [Door.REFUSING, Door.CLOSING, Door.SILENT]
 
 
@@ -39,10 +40,10 @@ class Front:
     api: Simulator
     door: Doorway
 
-    async def carry_out(self, folder: Path, job: str) -> Carried:
-        """Carry a job out through the door."""
+    async def carry_out(self, folder: Path, job: str, key: str = "") -> Carried:
+        """Carry a job out through the door, with a ready token or a key."""
         self.api.url = self.door.url
-        return await carry_out(folder, job, self.api)
+        return await carry_out(folder, job, self.api, Wishes(key=key))
 
     async def shut(self, door: Door, after_s: float, for_s: float | None = None) -> None:
         """Shut the door after a while, and open it again if it is to be opened."""
@@ -149,6 +150,28 @@ async def test_addresses_that_always_hang_fail_although_the_server_lives(tmp_pat
     assert run.code == 3
 
 
+async def test_server_that_is_away_at_the_login_costs_no_item(tmp_path: Path) -> None:
+    """Logins that are lost to an outage are no refusal: the run waits for the server like for any call."""
+    async with front() as there, create_task_group() as group:
+        await there.door.turn(Door.CLOSING)
+        group.start_soon(there.shut, Door.CLOSING, 0, 20)
+        run = await there.carry_out(tmp_path, READS, KEY)
+        group.cancel_scope.cancel()
+
+    assert run.tally() == {"ok": 64}
+
+
+async def test_logins_that_always_hang_halt_the_run(tmp_path: Path) -> None:
+    """A server that answers probes but never a login ends the run, after a bounded number of them."""
+    async with front(Fault(action="login", reset="close")) as there:
+        run = await there.carry_out(tmp_path, READS, KEY)
+
+    assert run.stop is not None
+    assert "no token could be had" in run.stop.reason
+    assert len(run.calls("login")) <= 30
+    assert run.tally() == {"not_run": 64}
+
+
 async def test_retries_are_no_more_than_the_budget_pays_for(tmp_path: Path) -> None:
     """A server in trouble is asked again only so often, then the run halts."""
     job = WRITES.replace("get_ip", "get_ip") + "retry: {budget: 50, attempts: 100, base: 10ms, max: 10ms}\n"
@@ -162,11 +185,32 @@ async def test_retries_are_no_more_than_the_budget_pays_for(tmp_path: Path) -> N
     assert {row["error_class"] for row in run.rows} == {"budget"}
 
 
+@pytest.mark.parametrize("door", [Door.CLOSING, Door.SILENT])
+async def test_calls_that_wait_for_their_pace_stay_back_when_it_opens(tmp_path: Path, door: Door) -> None:
+    """However many calls stand ready, no more leave than opened the breaker or were on the wire."""
+    job = READS.replace("10/s", "5/s, concurrency: 60") + "timeouts: {attempt: 500ms}\n"
+
+    run, _ = await shut_in_mid_run(tmp_path, job, door, after_s=0)
+
+    assert len([one for one in run.attempts if one["purpose"] != "probe"]) <= 10 + 4
+
+
+async def test_waiting_calls_leave_the_pace_to_the_probes(tmp_path: Path) -> None:
+    """At a slow rate the probes are not held up by calls that may not go anyway."""
+    async with front() as there:
+        await there.door.turn(Door.CLOSING)
+        run = await there.carry_out(tmp_path, READS.replace("10/s", "1/s, concurrency: 40"))
+
+    assert len(run.calls("probe")) >= 10
+
+
 async def test_item_ends_when_its_time_is_up(tmp_path: Path) -> None:
     """A read that never comes through is failed after `timeouts.item`, in the middle of an attempt."""
     job = READS.replace("/26", "/32") + "timeouts: {item: 40s}\n"
     async with front(Fault(action="get_ip", hang_s=900)) as there:
+        begun = current_time()
         run = await there.carry_out(tmp_path, job)
+        assert current_time() - begun == pytest.approx(40, abs=1)
         spans = [one["finished_at"] - one["sent_at"] for one in run.attempts]
 
     assert run.rows[0]["error_class"] == "deadline"

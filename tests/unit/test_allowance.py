@@ -64,8 +64,6 @@ def test_retries_of_an_outage_are_given_back() -> None:
     for _ in range(2):
         allowance.pay(lost, ())
 
-    allowance.acquit({7})
-
     assert [allowance.pay(SERVER, {7}) for _ in range(2)] == [None, None]
 
 
