@@ -55,12 +55,16 @@ class Case:
 
     @property
     def is_dark(self) -> bool:
-        """Whether nobody could know: no look at the account followed, or a write may still be under way."""
+        """Whether nobody could know: no look at the account followed, or a write may still be under way.
+
+        It may after a time-out, and when the server accepted it to finish it later.
+        """
         own = [one for one in self.ended.attempts if one["ip"] == self.ip]
         last = max(own, key=lambda one: int(one["number"]))
         seen = (last["purpose"], last["outcome"]) == ("readback", VerdictKind.SUCCESS)
         late = self.row["error_class"] == "timeout" and self.row["http_status"] is None
-        return late or not seen
+        accepted = any(one["outcome"] == VerdictKind.PENDING for one in own)
+        return late or accepted or not seen
 
     def __str__(self) -> str:
         row = self.row
