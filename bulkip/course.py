@@ -20,7 +20,8 @@ class Course:
     `refused` those that did not take the token.
     `trouble` is the last answer to the item's own call. `on_trial` names the
     lost calls whose streak is not over: the server may have been away.
-    `spent_s` is the item's own time, in seconds: its calls and its waits.
+    `spent_s` is the item's own time, in seconds: its calls and its waits. A
+    `blind` one goes on if its value before is not to be had.
     """
 
     next: Purpose
@@ -39,6 +40,7 @@ class Course:
     callback: str | None = None
     on_trial: tuple[tuple[int, Purpose], ...] = ()
     spent_s: float = 0.0
+    blind: bool = False
 
     @property
     def sent(self) -> int:

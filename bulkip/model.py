@@ -129,11 +129,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an item before its run begins: value there, server found, or even how it ended."""
+    """What is known of an item before its run begins: value there, server found, or even how it ended.
+
+    `unread` says why the value there could not be read, where it is written all the same.
+    """
 
     before: "Before | None" = None
     result: "Result | None" = None
     server: str | None = None
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

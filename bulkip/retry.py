@@ -46,10 +46,15 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The item has ended; `cleared` says that a reading removed every doubt about its writes."""
+    """The item has ended; `cleared` says that a reading removed every doubt about its writes.
+
+    One that is `blind` has not: it goes on without its value before, for the
+    reason that the result gives.
+    """
 
     result: Result
     cleared: bool = False
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def in_time(decision: Again, item_s: float | None) -> Again | Settled:
         message=f"not done within `timeouts.item` ({item_s:g} s)" + (f": {last}" if last else ""),
         note="the read-back is still to be made" if course.wanted and doubtful else None,
     )
-    return Settled(result, cleared=decision.cleared)
+    return Settled(result, cleared=decision.cleared, blind=course.blind)
 
 
 def _after_read(
@@ -203,7 +208,8 @@ def found_in(servers: tuple[str, ...]) -> Found | Settled:
 def _after_before(policy: RetryPolicy, course: Course, verdict: Verdict, rng: Random) -> Decision:
     names = verdict.shown
     if names is None:
-        return _once_more(policy, course, verdict, rng) or Settled(_unread(course, verdict))
+        again = _once_more(policy, course, verdict, rng)
+        return again or Settled(_unread(course, verdict), blind=course.blind)
     if course.before is None:
         return Seen(names)
     if course.wanted is not None and same_names(names, course.wanted):

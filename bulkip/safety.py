@@ -11,20 +11,22 @@ class PlannedChanges:
     """How many PTR records a plan sets where none is, changes and clears, and how many addresses have one.
 
     Of those that it sets or changes, the names of `astray` do not lead back to
-    their address, and nobody could say where those of `untraced` lead.
+    their address, and nobody could say where those of `untraced` lead. What
+    stands at the `blind` ones could not be read.
     """
 
     sets: int = 0
     changes: int = 0
     clears: int = 0
     existing: int = 0
+    blind: int = 0
     astray: int = 0
     untraced: int = 0
 
     @property
     def total(self) -> int:
         """All that the plan would write into the reverse DNS."""
-        return self.sets + self.changes + self.clears
+        return self.sets + self.changes + self.clears + self.blind
 
 
 def forward_lines(planned: PlannedChanges) -> list[str]:
@@ -51,11 +53,12 @@ def objections(planned: PlannedChanges, safety: Safety) -> list[str]:
             f"{planned.clears} PTR records would be cleared, `max_clears` allows {safety.max_clears}; "
             f"if that is meant: --max-clears {planned.clears}"
         )
+    blind = f", {planned.blind:,} unread" if planned.blind else ""
     if safety.max_changes is not None and _exceeds(planned, safety.max_changes, safety.min_existing):
         found.append(
             f"{planned.total:,} PTR records would be written ({planned.sets:,} set, {planned.changes:,} "
-            f"changed, {planned.clears:,} cleared; {planned.existing:,} addresses have one), `max_changes` "
-            f"allows {safety.max_changes}; if that is meant: --max-changes {planned.total}"
+            f"changed, {planned.clears:,} cleared{blind}; {planned.existing:,} addresses have one), "
+            f"`max_changes` allows {safety.max_changes}; if that is meant: --max-changes {planned.total}"
         )
     return found
 

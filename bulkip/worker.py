@@ -29,7 +29,7 @@ from bulkip.retry import (
     sentenced,
 )
 from bulkip.scheduler import Parked, Turn, later_look
-from bulkip.store import Attempt, PlannedItem, RunWriter, found_server
+from bulkip.store import Attempt, PlannedItem, RunWriter, found_server, left_unread
 from bulkip.wire import Verdict, VerdictKind
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
@@ -84,7 +84,7 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
     if read_back.undone is not None:
         return course
     age_s = rules.wall() - planned.before.read_at if planned.before else 0
-    stale = age_s >= rules.read_again_after_s
+    stale = age_s >= rules.read_again_after_s and planned.unread is None
     return replace(course, next=Purpose.BEFORE) if reading or stale else course
 
 
@@ -127,6 +127,8 @@ class Worker:
                 return await self._compare(turn, names)
             case Seen(names):
                 await self._keep_before(turn.chain[0], names, turn.course.wanted or ())
+            case Settled(result, blind=True):
+                await self._keep_unread(turn.chain[0].item, result)
             case Settled(result):
                 return await self._settle(turn, result)
         return None
@@ -189,6 +191,11 @@ class Worker:
         gone = self._brake.stop is not None and verdict.kind in ABOUT_THE_RUN
         return None if gone else with_shown(item, course, verdict)
 
+    async def _keep_unread(self, item: Item, result: Result) -> None:
+        """Keep why the value before is not to be had, where that does not keep the item from its write."""
+        reason = result.message or result.error_class or "it could not be read"
+        await self._store.keep(left_unread(item, reason), lambda: self.tell(ValueRead(item)))
+
     async def keep_server(self, item: Item, server: str) -> None:
         """Keep the server of an address, for all that the address is to get."""
         await self._store.keep(found_server(item, server), lambda: self.tell(ServerFound(item)))
@@ -245,9 +252,9 @@ class Worker:
         """Return the turn that finds the server of an address."""
         return Turn(chain, Course(Purpose.LOOKUP, number=chain[0].attempts))
 
-    def enter_reading(self, planned: PlannedItem) -> Turn:
-        """Return the turn that reads the value before a write."""
-        return Turn((planned,), first_course(planned, self._rules, reading=True))
+    def enter_reading(self, planned: PlannedItem, *, blind: bool = False) -> Turn:
+        """Return the turn that reads the value before a write; a `blind` one goes on without it."""
+        return Turn((planned,), replace(first_course(planned, self._rules, reading=True), blind=blind))
 
     async def _settle(self, turn: Turn, result: Result) -> Turn | None:
         """Write a result down, and return the turn of the next item of the same address."""

@@ -91,6 +91,7 @@ class TerminalDesk:
     def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
         """Tell what the plan would change, now that the present values are known."""
         parts = [(changes.sets, "to set"), (changes.changes, "to change"), (changes.clears, "to clear")]
+        parts += [(changes.blind, "to write without a look before")]
         parts += [
             (counts.of(Status.UNCHANGED), "as wanted already"),
             (counts.of(Status.FAILED), "not to be done"),

@@ -6,7 +6,7 @@ import click
 
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, option
-from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, shown
 from bulkip.run.again import find_resumable, job_file_of, rebase
 from bulkip.run.again import resume as finish
 from bulkip.settings import load_job
@@ -23,6 +23,7 @@ Examples:
 @click.argument("run", default="last", shell_complete=suggestions.runs)
 @option("--rebase", is_flag=True, help="Finish with the changed job file; results are matched by key.")
 @option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
+@allow_unread_option
 @execution_options
 def resume(run: str, **given: Any) -> int:
     """Finish a run: everything that is not terminal; RUN is an id, a prefix, or `last`, the newest resumable.

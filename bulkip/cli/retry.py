@@ -6,7 +6,7 @@ import click
 
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, Quantity, did_you_mean, option
-from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, shown
 from bulkip.model import ErrorClass
 from bulkip.run.again import retry as run_again
 from bulkip.run.runs import find_run
@@ -36,6 +36,7 @@ CLASSES = Quantity("CLASS,...", error_classes)
 @click.argument("run", default="last", shell_complete=suggestions.runs)
 @option("--only", type=CLASSES, help="Only items of these error classes, such as timeout,server.")
 @option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
+@allow_unread_option
 @execution_options
 def retry(run: str, **given: Any) -> int:
     """Run what failed once more: failed, conflict and unknown items, with what was skipped because of them.

@@ -8,7 +8,7 @@ import click
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, option
 from bulkip.cli.origins import origin_lines
-from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, shown
 from bulkip.run.execute import execute
 from bulkip.run.plans import expecting
 from bulkip.settings import load_job, narrowed
@@ -33,6 +33,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @option("--expect-plan", metavar="SHA256", twin=False, help="Go on only when this is the plan's digest.")
 @filter_options
+@allow_unread_option
 @execution_options
 @option("-v", "--verbose", count=True, help="-vv tells where each value came from.")
 @click.pass_context

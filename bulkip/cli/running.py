@@ -67,6 +67,11 @@ REPORTING = (
 )
 
 
+allow_unread_option = option(
+    "--allow-unread", is_flag=True, help="Write even where the present value cannot be read; no undo there."
+)
+
+
 def execution_options(function: F) -> F:
     """Declare the options of every command that executes a run."""
     return _declared(function, (*ANSWERING, *LIMITING, *CALLING, *REPORTING))
@@ -125,6 +130,7 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         overrides=_overrides(given),
         reports=given.get("reports") or None,
         shown=given.get("form"),
+        allow_unread=given.get("allow_unread", False),
     )
 
 

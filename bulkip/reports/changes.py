@@ -60,8 +60,14 @@ def change_rows(reader: RunReader) -> Iterator[Row]:
             "before": shown_names(row["before_names"]),
             "after": None if wanted is None else shown_names(json.dumps(ptr_names(wanted))),
             "forward": row["leading"],
-            "message": row["message"] or row["note"] or (row["lead_reason"] if leads_astray(row) else None),
+            "message": _message(row),
         }
+
+
+def _message(row: StoredRow) -> str | None:
+    """Return what there is to say about an item: why it is left out, or what is doubtful about its write."""
+    unread = f"the value before cannot be read: {row['unread_reason']}" if row["unread_reason"] else None
+    return row["message"] or row["note"] or unread or (row["lead_reason"] if leads_astray(row) else None)
 
 
 def _change(row: StoredRow, form: Mapping[str, str]) -> Change:
@@ -120,7 +126,8 @@ def _told(row: Row) -> str:
             return f"{row['action']}: {row['message'] or 'left out'}"
         case _:
             params = row["params"] if isinstance(row["params"], dict) else {}
-            return f"{row['action']} " + " ".join(f"{name}={params[name]}" for name in params if name != "ip")
+            told = f"{row['action']} " + " ".join(f"{name}={params[name]}" for name in params if name != "ip")
+            return f"{told}  ({row['message']})" if row["message"] else told
 
 
 def _astray(row: Row) -> str:

@@ -62,10 +62,15 @@ def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
 def _note(row: StoredRow) -> str | None:
     """Return what there is to say about an item: its note, where its name leads, what its proof lacks."""
     refused = row["error_class"] == ErrorClass.DNS and row["message"] == row["lead_reason"]
+    blind = f"written without a look before ({row['unread_reason']})" if _went_blind(row) else None
     led = f"when planned, {row['lead_reason']}" if leads_astray(row) and not refused else None
     told = row["status"] == Status.MISMATCH or row["message"] == row["proof_reason"]
     missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 and not told else None
-    return "; ".join(filter(None, (row["note"], led, missing))) or None
+    return "; ".join(filter(None, (row["note"], blind, led, missing))) or None
+
+
+def _went_blind(row: StoredRow) -> bool:
+    return row["unread_reason"] is not None and row["attempts"] > 0
 
 
 def leads_astray(row: StoredRow) -> bool:

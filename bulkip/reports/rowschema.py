@@ -88,7 +88,7 @@ def _planned_item() -> dict[str, Schema]:
     return {
         **_WHAT,
         **dict.fromkeys(("number", "chain"), _COUNT),
-        **dict.fromkeys(("skip", "message"), _TEXT_OR_NULL),
+        **dict.fromkeys(("skip", "message", "unread"), _TEXT_OR_NULL),
         "step": {**_TEXT, "description": "The name of the action in the job."},
         "change": {"enum": [change.value for change in Change], "description": "What is done with it."},
         "before": {**names, "description": "The PTR names when the plan was made; null when not read."},

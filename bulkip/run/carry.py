@@ -136,7 +136,8 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     """Read, ask, apply and prove, as far as it goes; a store that fails between stages stops the run, too."""
     end = StageEnd(None, None)
     try:
-        rules = StageRules(way.options.grace_s, way.tell, allowance_of(prepared), way.signals)
+        allowance, blind = allowance_of(prepared), way.options.allow_unread
+        rules = StageRules(way.options.grace_s, way.tell, allowance, way.signals, allow_unread=blind)
         road = Road(prepared, endpoint, rules, way.signals, way.desk)
         for stage in stages_before(prepared, endpoint):
             end = road.run(stage, end)

@@ -38,7 +38,8 @@ class RunOptions:
     `faults` makes that simulator misbehave. `grace_s` is what calls in flight
     get after the first signal. `reports` stand in place of the job's own;
     `shown` is the format of one more, on stdout. `lock_timeout_s` is how long
-    to wait for another run of the same account to end.
+    to wait for another run of the same account to end. With `allow_unread` a
+    value that cannot be read keeps nobody from writing another one.
     """
 
     run_dir: Path = DEFAULT_RUN_DIR
@@ -49,6 +50,7 @@ class RunOptions:
     overrides: Overrides = field(default_factory=Overrides)
     reports: tuple[ReportSpec, ...] | None = None
     shown: str | None = None
+    allow_unread: bool = False
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""

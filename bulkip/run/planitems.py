@@ -102,7 +102,11 @@ def _known(found: Mapping[str, Any], *, anew: bool) -> Known | None:
         case Change.LEFT_OUT if found["skip"] is None:
             text = f"left out of the plan: {found['message']}"
             return Known(before, Result(Status.FAILED, ErrorClass.INVALID, message=_text(text)))
-        case _ if anew or before is None:
+        case _ if anew:
+            return None
+        case Change.SEND if (reason := found.get("unread")) is not None:
+            return Known(unread=_text(reason))
+        case _ if before is None:
             return None
         case Change.NONE:
             note = "as wanted when it was planned"

@@ -136,6 +136,7 @@ def plan_items(reader: RunReader) -> Iterator[dict[str, JsonValue]]:
             "before": None if before is None else [*before.names],
             "read_at": None if before is None else before.read_at,
             "message": row["message"],
+            "unread": planned.unread,
             "server_found": planned.server_found,
         }
 

@@ -65,7 +65,8 @@ class StageRules:
     """How the stages of one start run: `signals` are given on a command line, not in somebody's program.
 
     What was proved before `proved_since`, in Unix seconds, is to be proved
-    again. `most` bounds how many addresses the applying stage begins.
+    again. `most` bounds how many addresses the applying stage begins. With
+    `allow_unread` a write goes on when its value before cannot be read.
     """
 
     grace_s: float
@@ -74,6 +75,7 @@ class StageRules:
     signals: Signals | None = None
     proved_since: float = 0.0
     most: float = inf
+    allow_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,8 @@ async def _check(
 async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
     feed: ReadingFeed | ApplyingFeed
     if stage is Stage.READING:
-        feed, left = ReadingFeed(engine.reader, engine.worker.enter_reading), engine.reader.reads_left
+        enter = partial(engine.worker.enter_reading, blind=rules.allow_unread)
+        feed, left = ReadingFeed(engine.reader, enter), engine.reader.reads_left
     else:
         feed, left = ApplyingFeed(engine.reader, engine.worker.enter, rules.most), engine.reader.items_left
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))

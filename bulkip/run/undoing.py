@@ -11,6 +11,7 @@ from bulkip.hostnames import ptr_names, same_names
 from bulkip.keys import key_of
 from bulkip.model import Before, Item, Known, Status
 from bulkip.policy import Forward, Percent
+from bulkip.quantities import counted
 from bulkip.reports.changes import Change, change_rows
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
@@ -43,8 +44,12 @@ def undo(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
         job = _job_of(
             thawed_job(header.job_name, header.job_path, header.job_digest, header.settings), options
         )
+        blind = sum(1 for planned in reader.items_planned() if _is_done(planned) and planned.before is None)
         if not any(_inverses(reader)):
-            raise UsageError(f"{folder.name}: this run changed no PTR record; nothing is to be undone")
+            lost = f" that could be taken back; {_lost(blind)}" if blind else ""
+            raise UsageError(f"{folder.name}: this run changed no PTR record{lost}; nothing is to be undone")
+    if blind:
+        desk.warn(_lost(blind))
     options = replace(options, simulate=header.simulated)
     signals = Signals()
     signals.interrupt()
@@ -88,11 +93,20 @@ def _inverses(reader: RunReader) -> Iterator[Item]:
 
 
 def _is_undone(planned: PlannedItem) -> bool:
-    item, before = planned.item, planned.before
-    if item.action != "update_ptr" or before is None:
+    before, form = planned.before, planned.item.form
+    if before is None or not _is_done(planned):
         return False
+    return not same_names(before.names, ptr_names(form["ptr"]))
+
+
+def _is_done(planned: PlannedItem) -> bool:
     done = planned.status in UNDONE or (planned.status is None and planned.in_doubt)
-    return done and not same_names(before.names, ptr_names(item.form["ptr"]))
+    return done and planned.item.action == "update_ptr"
+
+
+def _lost(blind: int) -> str:
+    were = "was" if blind == 1 else "were"
+    return f"{counted(blind, 'write')} {were} made without a look before, and cannot be taken back"
 
 
 def _inverse(planned: PlannedItem, number: int) -> Item:

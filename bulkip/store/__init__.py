@@ -3,7 +3,14 @@
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.beforehand import Beforehand, Sought
 from bulkip.store.choice import Choice
-from bulkip.store.discoveries import account_servers, found_lead, found_server, held_addresses, no_more_leads
+from bulkip.store.discoveries import (
+    account_servers,
+    found_lead,
+    found_server,
+    held_addresses,
+    left_unread,
+    no_more_leads,
+)
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
 from bulkip.store.proofs import Proofs
@@ -39,6 +46,7 @@ __all__ = [
     "found_server",
     "freeze",
     "held_addresses",
+    "left_unread",
     "no_more_leads",
     "of_address",
     "open_writer",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from bulkip.model import Item
 from bulkip.proof import Lead, Leading
 from bulkip.store.questions import ITEMS, UNTRACED
-from bulkip.store.statements import HOLDING, LEAD, SERVER, SERVERS, SHOWN, Statement
+from bulkip.store.statements import HOLDING, LEAD, SERVER, SERVERS, SHOWN, UNREAD, Statement
 
 NOT_LED = f"INSERT OR IGNORE INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS} WHERE {UNTRACED}"
 
@@ -24,6 +24,11 @@ def account_servers(servers: Iterable[str]) -> Statement:
 def held_addresses(server: str, addresses: Iterable[str]) -> tuple[Statement, Statement]:
     """Return which addresses a server has, and that it was asked: in this order."""
     return (HOLDING, (server, json.dumps([*addresses])), None), (SHOWN, (server,), None)
+
+
+def left_unread(item: Item, reason: str) -> Statement:
+    """Return that a write goes on without its value before, and why that is not to be had."""
+    return UNREAD, (item.number, reason), item
 
 
 def found_lead(item: Item, lead: Lead) -> Statement:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from bulkip.model import Heading, Item
 from bulkip.store.schema import CELL_END
-from bulkip.store.statements import READING, RESULT, result_columns
+from bulkip.store.statements import READING, RESULT, UNREAD, result_columns
 
 _Heads: TypeAlias = "Heading | tuple[str, ...]"
 """What stands above a target's cells: the heading of its list, or the names of its fields."""
@@ -88,6 +88,7 @@ class _KnownKeeper:
         self._readings: list[tuple[int, str, float]] = []
         self._results: list[tuple[object, ...]] = []
         self._servers: list[tuple[int, str]] = []
+        self._unread: list[tuple[int, str]] = []
 
     def take(self, item: Item) -> None:
         """Take note of what is known of an item; of most nothing is."""
@@ -96,6 +97,8 @@ class _KnownKeeper:
         before, result = item.known.before, item.known.result
         if item.known.server is not None:
             self._servers.append((item.number, item.known.server))
+        if item.known.unread is not None:
+            self._unread.append((item.number, item.known.unread))
         if before is not None:
             self._readings.append((item.number, _JSON.encode(before.names), before.read_at))
         if result is not None:
@@ -106,7 +109,9 @@ class _KnownKeeper:
         self._connection.executemany(READING, self._readings)
         self._connection.executemany(RESULT, self._results)
         self._connection.executemany(KEEP_SERVER, self._servers)
+        self._connection.executemany(UNREAD, self._unread)
         self._servers.clear()
+        self._unread.clear()
         self._readings.clear()
         self._results.clear()
 

@@ -34,6 +34,7 @@ SELECT item.number, item.key, item.action, item.ip, {FORM} AS form, item.source,
   result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
   proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at,
   reading.names AS before_names,
+  (SELECT reason FROM unread WHERE unread.item = item.number) AS unread_reason,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
   (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
     FROM attempt WHERE attempt.item = item.number) AS started_at,
@@ -46,14 +47,16 @@ SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM
   EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt),
   EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt
     AND attempt.outcome = 'refused'),
-  sought.server IS NOT NULL
+  sought.server IS NOT NULL,
+  (SELECT reason FROM unread WHERE unread.item = item.number)
 """
+BLIND = "EXISTS (SELECT 1 FROM unread WHERE unread.item = item.number)"
 SOUGHT = "sought.item IS NOT NULL AND sought.server IS NULL AND result.status IS NULL"
 UNTRACED = (
-    "result.status IS NULL AND reading.names IS NOT NULL AND lead.item IS NULL "
+    f"result.status IS NULL AND (reading.names IS NOT NULL OR item.shown AND {BLIND}) AND lead.item IS NULL "
     "AND json_extract(item.form, '$.ptr') <> ''"
 )
-UNREAD = "item.shown AND result.status IS NULL AND reading.names IS NULL"
+UNREAD = f"item.shown AND result.status IS NULL AND reading.names IS NULL AND NOT {BLIND}"
 ADDRESSES_TO_WRITE = f"""
 SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
   SELECT MIN(result.status IS NOT NULL) AS done {ITEMS}
@@ -68,9 +71,10 @@ PROVABLE = (
 ASTRAY = f"('{Leading.ELSEWHERE}', '{Leading.NOWHERE}')"
 CHANGES = f"""
 SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
-  COALESCE(SUM(ptr = ''), 0), COALESCE(SUM(leading IN {ASTRAY}), 0), COALESCE(SUM(leading = 'unknown'), 0)
+  COALESCE(SUM(ptr = ''), 0), COALESCE(SUM(ptr <> '' AND names IS NULL), 0),
+  COALESCE(SUM(leading IN {ASTRAY}), 0), COALESCE(SUM(leading = 'unknown'), 0)
 FROM (
   SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading {ITEMS}
-  WHERE result.status IS NULL AND reading.names IS NOT NULL
+  WHERE result.status IS NULL AND (reading.names IS NOT NULL OR item.shown AND {BLIND})
 )
 """

@@ -36,7 +36,8 @@ class PlannedItem:
 
     `in_doubt` says that a write of it may have happened, `refused` that the
     server had refused this write in words that nobody knows, `server_found`
-    that the id in its form was looked up.
+    that the id in its form was looked up, `unread` why it goes without its value
+    before.
     """
 
     item: Item
@@ -47,6 +48,7 @@ class PlannedItem:
     in_doubt: bool
     refused: bool = False
     server_found: bool = False
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +203,9 @@ class RunReader:
     def planned_changes(self) -> PlannedChanges:
         """Count what the PTR writes without a result would do to the values that were read."""
         with storage_errors(self.path):
-            sets, changes, clears, *led = self._db.execute(CHANGES).fetchone()
+            sets, changes, clears, blind, *led = self._db.execute(CHANGES).fetchone()
             (existing,) = self._db.execute("SELECT COUNT(*) FROM reading WHERE names <> '[]'").fetchone()
-        return PlannedChanges(sets, changes, clears, existing, *led)
+        return PlannedChanges(sets, changes, clears, existing, blind, *led)
 
     def rows(self) -> Iterator[StoredRow]:
         """Yield every item with its outcome, in plan order."""
@@ -272,7 +274,7 @@ class RunReader:
 
 def _planned_item(row: Sequence[Any]) -> PlannedItem:
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, doubt, refused, found = known
+    names, read_at, status, attempts, doubt, refused, found, unread = known
     return PlannedItem(
         item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
         generation=generation,
@@ -282,4 +284,5 @@ def _planned_item(row: Sequence[Any]) -> PlannedItem:
         in_doubt=bool(doubt),
         refused=bool(refused),
         server_found=bool(found),
+        unread=unread,
     )

@@ -18,6 +18,8 @@ DELETE FROM reading WHERE item IN (SELECT number FROM chosen)
 AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item = reading.item AND attempt.in_doubt)
 """
 LOOK_AGAIN = f"""
+DELETE FROM unread WHERE item IN (SELECT number FROM chosen)
+AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item = unread.item AND attempt.in_doubt);
 DELETE FROM lead WHERE item IN (SELECT number FROM chosen);
 DELETE FROM holding;
 DELETE FROM server;

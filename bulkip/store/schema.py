@@ -13,7 +13,7 @@ from bulkip.model import JsonValue
 from bulkip.policy import CHECK
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 4
+VERSION = 5
 FILE_NAME = "run.db"
 
 CELL_END = "\x1f"
@@ -28,7 +28,8 @@ CELL_END = "\x1f"
 #
 # A form stays as it was planned: where it says `lookup`, the id of the server
 # stands in `sought` once it is found. `server` and `holding` are what the API
-# says of the account, `lead` where the names of a write lead.
+# says of the account, `lead` where the names of a write lead, `unread` that a
+# write goes without its value before.
 TABLES = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
@@ -45,6 +46,7 @@ CREATE TABLE server (id TEXT PRIMARY KEY, shown INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE holding (ip TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (ip, server)) WITHOUT ROWID;
 CREATE TABLE lead (item INTEGER PRIMARY KEY, leading TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
+CREATE TABLE unread (item INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 CREATE TABLE proof (
   item INTEGER NOT NULL, generation INTEGER NOT NULL, mode TEXT NOT NULL, holds INTEGER NOT NULL,
   decided INTEGER NOT NULL, reason TEXT NOT NULL, findings TEXT NOT NULL, proved_at REAL NOT NULL,

@@ -23,6 +23,7 @@ SERVER = "UPDATE sought SET server=? WHERE server IS NULL AND item IN (SELECT nu
 SERVERS = "INSERT OR IGNORE INTO server SELECT value, 0 FROM json_each(?)"
 HOLDING = "INSERT OR IGNORE INTO holding SELECT value, ? FROM json_each(?)"
 SHOWN = "UPDATE server SET shown=1 WHERE id=?"
+UNREAD = "INSERT OR REPLACE INTO unread VALUES (?,?)"
 LEAD = "INSERT OR REPLACE INTO lead VALUES (?,?,?)"
 START = "INSERT INTO start (number, started_at) SELECT COALESCE(MAX(number), 0) + 1, ? FROM start"
 END = "UPDATE start SET finished_at=?, exit_code=?, reason=?, error_class=? WHERE number=?"
