@@ -16,9 +16,9 @@ from bulkip.cli.options import Word, option, run_dir_option
 from bulkip.cli.timeline import Entry, timeline
 from bulkip.errors import UsageError
 from bulkip.model import JsonValue, Status
+from bulkip.reports.commands import command
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import Row, report_rows
-from bulkip.run.nextsteps import command
 from bulkip.run.runs import find_run
 from bulkip.store import RunHistory, of_address
 

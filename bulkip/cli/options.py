@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from bulkip.policy import ReportSpec
 from bulkip.quantities import parse_duration_s, parse_rate, parse_share
-from bulkip.run.options import DEFAULT_RUN_DIR
+from bulkip.reports.commands import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")

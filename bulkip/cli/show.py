@@ -16,14 +16,15 @@ from bulkip.progress.figures import lasted, rate_text
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports import FORMATS
+from bulkip.reports.commands import command, lifting
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import iso
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.hints import HINTS
-from bulkip.run.nextsteps import Left, command, next_steps
+from bulkip.run.nextsteps import Left, next_steps
 from bulkip.run.runs import find_run
-from bulkip.store import Proofs, RunHeader, RunHistory, StoredRow
+from bulkip.store import Proofs, RunHeader, RunHistory, StoredRow, unlooked
 
 Told: TypeAlias = dict[str, JsonValue]
 WIDTH = 80
@@ -193,7 +194,9 @@ def _next(start: Mapping[str, object], left: Left, place: Path) -> Iterator[str]
 def _left(history: RunHistory) -> Left:
     counts = history.counts()
     doubtful = counts.of(Status.UNKNOWN) > 0
-    return Left(counts, doubtful_ip=history.first_address(Status.UNKNOWN) if doubtful else None)
+    ip = history.first_address(Status.UNKNOWN) if doubtful else None
+    unproved = unlooked(history.path.parent)
+    return Left(counts, lifting=lifting(history), doubtful_ip=ip, unproved=unproved)
 
 
 def _moment(seconds: float) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from bulkip.model import JsonValue, Status
+from bulkip.reports.commands import resume_command
 from bulkip.reports.rows import iso
 from bulkip.store import RunReader
 
@@ -29,6 +30,7 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "waits": reader.remembered("waits") or [],
         "exit_code": start.get("exit_code"),
         "reason": start.get("reason"),
+        "resume": resume_command(reader),
     }
 
 

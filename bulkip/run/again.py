@@ -22,7 +22,7 @@ from bulkip.run.runs import find_run, run_folders
 from bulkip.run.signals import Signals
 from bulkip.run.stages import CONFIRMED
 from bulkip.settings import Job, LoadedJob, thawed_job
-from bulkip.store import Choice, RunHeader, RunReader, carry_over, reopen, replace_store
+from bulkip.store import Choice, RunHeader, RunReader, carry_over, reopen, replace_store, unlooked
 
 REBASED = "rebased"
 """The folder, within that of the run, in which a changed plan is made."""
@@ -191,7 +191,7 @@ def _refuse_changed(folder: Path, job: Job) -> None:
 def _has_work(folder: Path) -> bool:
     try:
         with RunReader(folder) as reader:
-            return bool(reader.items_left() or reader.chosen(UNSETTLED))
+            return bool(reader.items_left() or reader.chosen(UNSETTLED) or unlooked(folder))
     except StoreError:
         return False
 

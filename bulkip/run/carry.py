@@ -37,7 +37,7 @@ from bulkip.run.stages import (
 )
 from bulkip.safety import PlannedChanges, objections
 from bulkip.stops import Stop, StopKind
-from bulkip.store import Change, RunReader
+from bulkip.store import Change, RunReader, unlooked
 
 Guard = Callable[[RunReader], None]
 """Looks at the present values before the first write, and raises SafetyStop."""
@@ -147,7 +147,7 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
             return Reached(end)
         with RunReader(prepared.run_dir) as reader:
             way.guard(reader)
-            left = reader.items_left() or reader.counts().of(Status.UNVERIFIED)
+            left = reader.items_left() or reader.counts().of(Status.UNVERIFIED) or unlooked(prepared.run_dir)
         return _apply(road, end, way) if left else Reached(end)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
@@ -208,4 +208,4 @@ def _last_word(reached: Reached, counts: Counts, *, missed: bool) -> LastWord:
     end, safety = reached.end, reached.safety
     code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal, missed=missed)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
-    return LastWord(end.start, code, (safety, None) if safety else why)
+    return LastWord(end.start, code, (safety, None) if safety else why, end.stop.lifting if end.stop else ())

@@ -11,6 +11,7 @@ from bulkip.exitcode import Ending, exit_code
 from bulkip.model import Counts, Status
 from bulkip.policy import Check, ReportSpec
 from bulkip.reports import FORMATS
+from bulkip.reports.commands import LIFTING
 from bulkip.reports.output import write_report
 from bulkip.run.planning import Prepared
 from bulkip.stops import Stop, StopKind
@@ -85,11 +86,15 @@ def _deaf(_event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LastWord:
-    """What the store keeps about the end of an execution; `why` is reason and error class of a stop."""
+    """What the store keeps about the end of an execution; `why` is reason and error class of a stop.
+
+    `lifting` are the options with which a resume gets past that stop.
+    """
 
     start: int | None
     exit_code: int
     why: tuple[str, str | None] | None
+    lifting: tuple[str, ...] = ()
 
 
 async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = _deaf) -> None:
@@ -98,6 +103,7 @@ async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = 
         async with open_writer(run_dir, tell) as writer:
             number = await writer.begin_start(time.time()) if word.start is None else word.start
             await writer.remember("waits", waits.rows())
+            await writer.remember(LIFTING, [*word.lifting])
             await writer.end_start(number, time.time(), word.exit_code, word.why)
     except BaseExceptionGroup as raised:
         raise leading_error(raised) from raised

@@ -1,12 +1,11 @@
 """Which command a user wants next, after a run that did not end as wished."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulkip.model import Counts, Status
-from bulkip.run.options import DEFAULT_RUN_DIR
+from bulkip.reports.commands import command
 from bulkip.stops import StopKind
 
 
@@ -15,6 +14,7 @@ class Left:
     """What a run left: its counts, what ended it early, and one address in doubt if there is any.
 
     `lifting` are the options without which a resume would meet the same limit.
+    `unproved` writes were never looked at, though their job wants a proof.
     """
 
     counts: Counts
@@ -22,6 +22,7 @@ class Left:
     lifting: tuple[str, ...] = ()
     refused: bool = False
     doubtful_ip: str | None = None
+    unproved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +33,28 @@ class Step:
     purpose: str
 
 
-def command(verb: str, run_dir: Path, *more: str) -> str:
-    """Return a command about a run, ready to be pasted where the run was started."""
-    base = run_dir.parent.parent
-    option = [] if base == DEFAULT_RUN_DIR else ["--run-dir", str(base)]
-    return shlex.join(["bulkip", verb, run_dir.name, *more, *option])
-
-
 def next_steps(left: Left, run_dir: Path) -> Iterator[Step]:
     """Yield what to do next, the most urgent first; nothing after a run that needs nothing."""
     counts = left.counts
     waiting, doubtful = counts.of(Status.NOT_RUN), counts.of(Status.UNKNOWN)
     if doubtful and left.doubtful_ip is not None:
         yield Step(command("explain", run_dir, left.doubtful_ip), "what is known of a write in doubt")
-    if waiting or doubtful:
+    if waiting or doubtful or left.unproved:
         yield Step(command("resume", run_dir, *left.lifting), _resuming(left, waiting, doubtful))
+    elif counts.of(Status.UNVERIFIED):
+        lacking = f"looks again for the proofs that {counts.of(Status.UNVERIFIED):,} lack"
+        yield Step(command("verify", run_dir), lacking)
     if counts.of(Status.FAILED):
         yield Step(command("retry", run_dir), f"tries the {counts.of(Status.FAILED):,} failed again")
+    if counts.of(Status.MISMATCH):
+        rows = command("report", run_dir, "-f", "failed-csv=failed.csv")
+        yield Step(rows, "your rows that do not match, as input of a job")
 
 
 def _resuming(left: Left, waiting: int, doubtful: int) -> str:
     """Return what resume would do, and what must be done before it."""
     does = [f"reads {doubtful:,} back"] if doubtful else []
     does += [f"carries out the {waiting:,} that were not run"] if waiting else []
+    does += [f"looks for the proofs of {left.unproved:,}"] if left.unproved else []
     first = left.refused or left.stopped_by is StopKind.ACCESS
     return f"{'when what is told above is settled: ' if first else ''}{', '.join(does)}"

@@ -6,10 +6,9 @@ from pathlib import Path
 from bulkip.errors import UsageError
 from bulkip.model import Rate
 from bulkip.policy import ReportSpec, Share
+from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.reports.output import STDOUT
 from bulkip.settings import Job
-
-DEFAULT_RUN_DIR = Path(".bulkip")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from bulkip.model import Item, Problem, Target
 from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
 from bulkip.policy import Limits, Percent, RetryPolicy, Safety, Timeouts
+from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.run.earlier import left_behind
 from bulkip.run.freeips import nobody_to_ask
-from bulkip.run.options import DEFAULT_RUN_DIR, Overrides, RunOptions
+from bulkip.run.options import Overrides, RunOptions
 from bulkip.settings import Job, LoadedJob, frozen_settings
 from bulkip.sources import FreeIpsSource
 from bulkip.steps import Clock

@@ -8,13 +8,14 @@ from bulkip.model import JsonValue, Status
 from bulkip.progress.figures import lasted
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
+from bulkip.reports.commands import command
 from bulkip.reports.output import STDOUT
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
-from bulkip.run.nextsteps import Left, command, next_steps
-from bulkip.store import Proofs, RunReader
+from bulkip.run.nextsteps import Left, next_steps
+from bulkip.store import Proofs, RunReader, unlooked
 
 LOOKED_AT = 20_000
 """So many rows are looked through for one that is in doubt."""
@@ -103,7 +104,7 @@ def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
 def _proofs(reader: Proofs, *, checked: bool) -> Iterator[Line]:
     """Yield what was looked at again, and the first addresses that are not as they should be."""
     for place, tally in enumerate([] if checked else reader.tallies()):
-        yield Line(str(tally), "" if place else "looked")
+        yield Line(str(tally), "" if place else "proofs")
     found, total = reader.astray(SHOWN_ASTRAY)
     for place, one in enumerate(found):
         yield Line(f"{one.source}: {one.ip}: {_shortened(one.found)}", "" if place else "astray")
@@ -143,6 +144,7 @@ def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
         lifting=stop.lifting if stop else (),
         refused=conclusion.safety is not None,
         doubtful_ip=doubtful_ip,
+        unproved=unlooked(conclusion.prepared.run_dir),
     )
     for place, step in enumerate(next_steps(left, conclusion.prepared.run_dir)):
         yield Line(step.command, "" if place else "next", whole=True)

@@ -8,8 +8,8 @@ from bulkip.actions.checks import LOOKUP
 from bulkip.errors import JobError
 from bulkip.hostnames import ptr_names
 from bulkip.model import Item, Problem
+from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.run.freeips import rehearsed_free_ips
-from bulkip.run.options import DEFAULT_RUN_DIR
 from bulkip.run.planning import Planning, doors_of, now_utc, piped_input
 from bulkip.settings import load_job
 from bulkip.simulator import Seed, Subnet, invented_server

@@ -13,7 +13,7 @@ from bulkip.store.discoveries import (
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
-from bulkip.store.proofs import Proofs
+from bulkip.store.proofs import Proofs, unlooked
 from bulkip.store.questions import PROOF_REQUIRED
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
@@ -53,4 +53,5 @@ __all__ = [
     "own_cells",
     "reopen",
     "replace_store",
+    "unlooked",
 ]

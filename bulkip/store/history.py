@@ -25,7 +25,9 @@ LEFT JOIN heading ON heading.number = target.heading
 ATTEMPTS = """
 SELECT attempt.*, item.key, item.action, item.ip FROM attempt LEFT JOIN item ON item.number = attempt.item
 """
-FAILED: Final = (Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.NOT_RUN)
+FAILED: Final = (
+    Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.NOT_RUN, Status.MISMATCH, Status.UNVERIFIED,
+)  # fmt: skip
 """What counts as failed where the next job's input is made, the gravest first."""
 NEIGHBOURS = 3
 
@@ -40,8 +42,9 @@ class Narrowing:
 
 
 WHOLE: Final = Narrowing()
+MARKS = ",".join("?" * len(FAILED))
 TO_DO_AGAIN: Final = Narrowing(
-    f"item.ip IS NOT NULL AND (({STATUS}) IN (?,?,?,?) OR (result.status = ? AND item.skip IS NULL))",
+    f"item.ip IS NOT NULL AND (({STATUS}) IN ({MARKS}) OR (result.status = ? AND item.skip IS NULL))",
     (*FAILED, Status.SKIPPED),
     "target, item.number",
 )

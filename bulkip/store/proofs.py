@@ -1,8 +1,10 @@
 """What was proved of a run: by whom, how much of it, and what is not as it should be."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bulkip.model import Status
+from bulkip.policy import VerifyMode
 from bulkip.store.questions import ITEMS
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
@@ -12,6 +14,9 @@ SELECT proof.mode, SUM(proof.holds), SUM(NOT proof.holds AND proof.decided), SUM
   MAX(proof.proved_at)
 {ITEMS} WHERE proof.item IS NOT NULL GROUP BY proof.mode ORDER BY 5
 """
+UNLOOKED = (
+    f"SELECT COUNT(*) {ITEMS} WHERE result.status = '{Status.CHANGED}' AND item.shown AND proof.item IS NULL"
+)
 ASTRAY = f"""
 SELECT item.source, item.ip, COALESCE(result.message, proof.reason), COUNT(*) OVER ()
 {ITEMS} WHERE result.status = '{Status.MISMATCH}'
@@ -56,8 +61,22 @@ class Proofs(RunReader):
         with storage_errors(self.path):
             return [ProofTally(*row) for row in self._db.execute(TALLY).fetchall()]
 
+    def unlooked(self) -> int:
+        """Count the writes that nobody looked at yet, though the job of the run wants their proof."""
+        verify = self.header().settings.get("verify")
+        if not isinstance(verify, dict) or verify.get("mode", VerifyMode.NONE) == VerifyMode.NONE:
+            return 0
+        with storage_errors(self.path):
+            return int(self._db.execute(UNLOOKED).fetchone()[0])
+
     def astray(self, most: int) -> tuple[list[Astray], int]:
         """Return the first addresses that are not as they should be, and how many there are in all."""
         with storage_errors(self.path):
             rows = self._db.execute(ASTRAY, (most,)).fetchall()
         return [Astray(source, ip, found) for source, ip, found, _ in rows], rows[0][3] if rows else 0
+
+
+def unlooked(run_dir: Path) -> int:
+    """Count the writes of a run that nobody looked at yet, though its job wants their proof."""
+    with Proofs(run_dir) as reader:
+        return reader.unlooked()

@@ -270,6 +270,22 @@ def test_last_run_to_undo_is_no_check(site: PtrSite) -> None:
     assert site.api.state.ptr_of(FIRST) == (OLD,)
 
 
+def test_rows_that_do_not_match_are_input_of_the_next_job(site: PtrSite) -> None:
+    """The recap names the report that has the user's own rows of what does not match; a run mends them."""
+    site.set_ptr(SECOND, OLD)
+    ended = site.bulkip("check", "job.yaml")
+    (command,) = [line.split("next", 1)[1] for line in ended.err.splitlines() if "failed-csv" in line]
+
+    site.bulkip(*command.split()[1:])
+
+    lines = (site.folder / "failed.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["ip", SECOND]
+    job = (site.folder / "job.yaml").read_text().replace("rows.csv", "failed.csv")
+    (site.folder / "job.yaml").write_text(job)
+    assert site.bulkip("run", "job.yaml", "--yes").code == 0
+    assert site.api.state.ptr_of(SECOND) == (WANTED[SECOND],)
+
+
 def test_check_hides_no_failure_from_the_next_job(site: PtrSite) -> None:
     """What the last run left is not what a check after it left; mismatches are those of a check."""
     site.api.fault(Fault(action="get_ptr", ip=FIRST, times=1, json=REFUSAL))

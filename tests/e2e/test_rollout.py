@@ -1,5 +1,6 @@
 """A rollout: a few addresses first, proof and a look in between, and the rest only when these went well."""
 
+import json
 import os
 import pty
 import signal
@@ -71,6 +72,8 @@ def test_halted_rollout_says_how_to_go_on_and_goes_on(move: Migration) -> None:
     halted = move.do("run", "job.yaml", "--yes", "--canary", "5")
     (command,) = [line.split("next", 1)[1] for line in halted.err.splitlines() if "bulkip resume" in line]
     assert command.split()[-2:] == ["--max-failed", "20%"]
+    assert command.strip() in move.do("show", "last").out
+    assert json.loads(move.do("report", "last", "-f", "json").out)["resume"] == command.strip()
 
     ended = move.do(*command.split()[1:])
 

@@ -62,7 +62,7 @@ def test_dns_is_asked_unless_the_run_wanted_more(site: PtrSite) -> None:
     ended = site.bulkip("verify", "last", HOSTKEY_TOKEN="")
 
     assert ended.code == 0, ended.err
-    assert "looked   dns: 3 proved" in ended.err
+    assert "proofs   dns: 3 proved" in ended.err
 
 
 def test_run_stays_as_it_was_told(site: PtrSite) -> None:
@@ -213,3 +213,30 @@ def test_show_counts_the_proofs(site: PtrSite) -> None:
 
     assert "dns: 2 proved, 1 not as wanted" in shown
     assert f"rows.csv:3: {SECOND}" in shown
+
+
+def test_proofs_that_a_halt_left_out_are_made_by_a_resume(tmp_path: Path) -> None:
+    """A run that ended between write and proof goes on with the proof, and writes nothing again."""
+    with ptr_site(tmp_path, Seed(FIRST, 4711, "NL", OLD), dns=DnsSettings(propagation_s=6)) as site:
+        site.write_job(f"verify: {{mode: dns, resolvers: ['{site.api.dns}'], timeout: 1m}}\n")
+        halted = site.bulkip("run", "job.yaml", "--yes", "--limit", FIRST, "--max-duration", "3s")
+
+        resumed = site.bulkip("resume", "--max-duration", "1m")
+
+        assert (halted.code, resumed.code) == (6, 0), halted.err + resumed.err
+        assert "looks for the proofs of 1" in halted.err
+        assert [(row["status"], row["verified"]) for row in site.rows()] == [("changed", True)]
+        assert len(site.api.state.writes()) == 1
+        assert "has anything left to do" in site.bulkip("resume").err
+
+
+def test_missing_proof_is_told_with_the_next_command(tmp_path: Path) -> None:
+    """After a run whose required proof is missing, the recap says which command looks again."""
+    with ptr_site(tmp_path, Seed(FIRST, 4711, "NL", OLD), dns=DnsSettings(propagation_s=600)) as site:
+        verify = f"verify: {{mode: dns, resolvers: ['{site.api.dns}'], timeout: 1ms, required: true}}\n"
+        site.write_job(verify)
+
+        ended = site.bulkip("run", "job.yaml", "--yes", "--limit", FIRST)
+
+        assert f"bulkip verify {site.run_dirs()[0]}" in ended.err
+        assert "looks again for the proofs that 1 lack" in ended.err

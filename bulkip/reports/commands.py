@@ -1,0 +1,31 @@
+"""Which commands a reader may paste: about a run, in the folder where the run was started."""
+
+import shlex
+from pathlib import Path
+
+from bulkip.model import Status
+from bulkip.store import RunReader
+
+DEFAULT_RUN_DIR = Path(".bulkip")
+LIFTING = "lifting"
+"""The fact that a run keeps about its end: the options without which a resume would meet the same limit."""
+
+
+def command(verb: str, run_dir: Path, *more: str) -> str:
+    """Return a command about a run, ready to be pasted where the run was started."""
+    base = run_dir.parent.parent
+    option = [] if base == DEFAULT_RUN_DIR else ["--run-dir", str(base)]
+    return shlex.join(["bulkip", verb, run_dir.name, *more, *option])
+
+
+def resume_command(reader: RunReader) -> str | None:
+    """Return how a run goes on; None when nothing is left that a resume could do."""
+    if not reader.counts().of(Status.NOT_RUN, Status.UNKNOWN):
+        return None
+    return command("resume", reader.path.parent, *lifting(reader))
+
+
+def lifting(reader: RunReader) -> tuple[str, ...]:
+    """Return the options that get a run past the limit that stopped it last."""
+    kept = reader.remembered(LIFTING)
+    return tuple(map(str, kept)) if isinstance(kept, list) else ()
