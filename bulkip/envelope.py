@@ -4,16 +4,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeAlias
 
 from bulkip.actions import ACTIONS
 from bulkip.actions.checks import address
+from bulkip.exactjson import MOST_DIGITS, exact_number
 from bulkip.model import JsonValue
 from bulkip.wire import ApiRequest
 
 DEEPEST = 64
-LONGEST_NUMBER = 300  # digits; beyond this no float holds it
 MOST_BRACKETS = 70_000  # eight months of five-minute rows; reading more would hold up every other call
 MOST_COMMAS = 210_000
 LONGEST_MENDED = 2**18  # a refusal with bad escapes is a sentence
@@ -162,13 +163,17 @@ def _refuse_constant(_name: str) -> JsonValue:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:
+    if len(digits) > MOST_DIGITS:
         raise UnreadableError("JSON with an endless number")
     return int(digits)
 
 
-def _finite(digits: str) -> float:
-    if len(digits) > LONGEST_NUMBER or not isfinite(number := float(digits)):
+def _finite(digits: str) -> Decimal:
+    try:
+        number = exact_number(digits)
+    except ValueError:
+        raise UnreadableError("JSON with an endless number") from None
+    if not isfinite(float(number)):  # a float would not hold it, and no amount is as large
         raise UnreadableError("JSON with an endless number")
     return number
 
@@ -216,7 +221,7 @@ def _word(value: JsonValue) -> str | None:
 def _number(value: JsonValue) -> float | None:
     if isinstance(value, str) and _NUMERIC.fullmatch(value.strip()):
         return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return float(value)
     return None
 

@@ -1,6 +1,7 @@
 """What auth.php is asked, and what it answers: tokens, how long they live, and whether one is still taken."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -45,7 +46,8 @@ def _parse_login(envelope: Mapping[str, JsonValue]) -> JsonValue:
 
 def _seconds(value: JsonValue) -> float | None:
     """Return Unix seconds, which some answers give as text; None when there are none."""
-    text = str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    number = float(value) if isinstance(value, Decimal) else value
+    text = str(number) if isinstance(number, int | float | str) and not isinstance(number, bool) else ""
     whole = text.partition(".")[0]
     return float(whole) if whole.isascii() and whole.isdigit() and len(whole) <= SECONDS_DIGITS else None
 

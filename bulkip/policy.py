@@ -161,9 +161,21 @@ class Check:
     allow_empty: bool = False
 
 
+class OnExists(StrEnum):
+    """What becomes of a file that stands where a report is to go."""
+
+    SKIP = "skip"  # it stays, and the report is not written
+    REPLACE = "replace"
+    ERROR = "error"  # nothing is done at all
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
-    """A report to write at the end; path `-` is stdout."""
+    """A report to write at the end; path `-` is stdout, and may be a template until the plan is made.
+
+    `on_exists` is about a file that is there before the run is.
+    """
 
     format: str
     path: str
+    on_exists: OnExists = OnExists.REPLACE

@@ -5,16 +5,19 @@ The messages name fields and types only, never what the server wrote: it may be 
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from bulkip.actions.action import AnswerShapeError
 from bulkip.actions.checks import address
 from bulkip.model import JsonValue
 
-LARGEST_AMOUNT = 1e12
+WHOLE_DIGITS, FRACTION_DIGITS = 12, 26
+"""So many digits an amount has at most; together they are what a decimal column of a file can hold."""
 LONGEST_TEXT = 255
 _LATEST_SECOND = 10**10
 
+_AMOUNT = re.compile(rf"(?:0|[1-9][0-9]{{0,{WHOLE_DIGITS - 1}}})(?:\.[0-9]{{1,{FRACTION_DIGITS}}})?")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -59,13 +62,31 @@ def code_in(value: JsonValue, field: str) -> str:
     raise AnswerShapeError(f"`{field}` is no location code")
 
 
-def amount_in(value: JsonValue, field: str) -> int | float:
-    """Return a finite number from zero up; true and false are no numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def amount_in(value: JsonValue, field: str) -> int | Decimal:
+    """Return a number from zero up with all the digits that the server wrote.
+
+    Plain digits in quotes are a number too, because PHP quotes what comes from
+    a database; true and false are none.
+    """
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise AnswerShapeError(f"`{field}` is {_kind(value)}, expected a number")
-    if not 0 <= value <= LARGEST_AMOUNT:  # refuses NaN too: it compares false
-        raise AnswerShapeError(f"`{field}` is negative, not finite or beyond {LARGEST_AMOUNT:.0e}")
-    return value
+    number = value if isinstance(value, int) else _plain(value)
+    if number is None or not 0 <= number < 10**WHOLE_DIGITS:
+        raise AnswerShapeError(
+            f"`{field}` is negative, not finite, or has more than {WHOLE_DIGITS} digits before the point "
+            f"or {FRACTION_DIGITS} behind it"
+        )
+    return number
+
+
+def _plain(number: Decimal) -> Decimal | None:
+    """Return a decimal without an exponent, or None when that takes more digits than an amount may have."""
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -FRACTION_DIGITS or number.adjusted() >= WHOLE_DIGITS:
+        return None  # a NaN or an infinity has a letter for an exponent
+    return Decimal(f"{number:f}").copy_abs() if not number else Decimal(f"{number:f}")
 
 
 def moment_in(value: JsonValue, field: str) -> str | int:
@@ -74,8 +95,8 @@ def moment_in(value: JsonValue, field: str) -> str | int:
         return value
     text = text_in(value, field)
     try:
-        datetime.fromisoformat(text)
-    except ValueError:
+        datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, the first and the last day of the calendar may be beyond it
         raise AnswerShapeError(f"`{field}` is no ISO 8601 time") from None
     return text
 
@@ -86,7 +107,7 @@ def _kind(value: JsonValue) -> str:
             return "null or missing"
         case bool():
             return "true or false"
-        case int() | float():
+        case int() | float() | Decimal():
             return "a number"
         case str():
             return "text"

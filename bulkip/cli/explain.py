@@ -1,6 +1,5 @@
 """`bulkip explain`: what exactly happened to one address?"""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from bulkip.cli.findings import proof_fields, proof_lines
 from bulkip.cli.options import Word, option, run_dir_option
 from bulkip.cli.timeline import Entry, timeline
 from bulkip.errors import UsageError
+from bulkip.exactjson import exact_text
 from bulkip.model import JsonValue, Status
 from bulkip.reports.commands import command
 from bulkip.reports.output import STDOUT, write_report
@@ -63,8 +63,8 @@ def explain(run: str, ip: str, form: str, run_dir: Path) -> int:
         simulated = history.header().simulated
         head: dict[str, JsonValue] = {"run": place.name, "simulated": simulated, "ip": address}
         if form == "json":
-            told = {**head, "items": [_fields(story) for story in stories]}
-            lines = iter([json.dumps(told, ensure_ascii=False, indent=2) + "\n"])
+            items: list[JsonValue] = [_fields(story) for story in stories]
+            lines = iter([exact_text({**head, "items": items}, indent=2) + "\n"])
         else:
             lines = _text(head, stories)
         write_report(STDOUT, lines)
@@ -143,7 +143,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield "before", _names(row["before"])
         yield "after", _names(row["after"]) if row["after"] is not None else "not known"
     if row["data"] is not None:
-        yield "answer", _shortened(json.dumps(row["data"], ensure_ascii=False))
+        yield "answer", _shortened(exact_text(row["data"]))
     if row["error_class"] or row["message"]:
         told = [str(row[name]) for name in ("error_class", "error_code", "message") if row[name] is not None]
         yield "reason", _one_line(": ".join(told))

@@ -8,13 +8,17 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkip.policy import ReportSpec
+from bulkip.policy import OnExists, ReportSpec
 from bulkip.quantities import parse_duration_s, parse_rate, parse_share
 from bulkip.reports.commands import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
-FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
-LATER_FORMATS = ("html", "junit", "sarif", "github", "md", "tap", "parquet", "prometheus")
+FILE_FORMATS = (
+    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
+    "prometheus",
+)  # fmt: skip
+ON_EXISTS = tuple(choice.value for choice in OnExists)
+LATER_FORMATS = ("html", "junit", "sarif", "github", "md", "tap")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 
@@ -78,6 +82,11 @@ def report_spec(text: str) -> ReportSpec:
         hint = f"write {ending}={name}" if ending in FILE_FORMATS else did_you_mean(name, FILE_FORMATS)
         raise ValueError(f"`{name}` is no report format; {hint}")
     return ReportSpec(name, path or "-")
+
+
+def on_exists_of(word: str | None) -> OnExists | None:
+    """Return what the word of `--on-exists` means; None leaves it to each report."""
+    return None if word is None else OnExists(word)
 
 
 RATE = Quantity("RATE", parse_rate)

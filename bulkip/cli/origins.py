@@ -12,8 +12,8 @@ from bulkip.jobfile import NodePath, Tree, scan_file
 from bulkip.model import JsonValue
 from bulkip.run.secret import DEFAULT as DEFAULT_TOKEN
 from bulkip.settings import Job
-from bulkip.settings import fields as f
 from bulkip.settings.jsonentries import kind_of
+from bulkip.settings.reportfields import Report
 from bulkip.settings.schema import BLOCKS
 from bulkip.settings.written import duration_text, written
 
@@ -73,7 +73,7 @@ class _Account:
             for name, field in model.model_fields.items():
                 path = (block, field.alias or name)
                 yield self._setting(path, getattr(policy, name), kind_of(model, name))
-        yield self._setting(("reports",), job.reports, f.Report)
+        yield self._setting(("reports",), job.reports, Report)
 
     def _setting(self, path: tuple[str, ...], value: object, kind: object) -> str:
         name = ".".join(path)

@@ -10,10 +10,12 @@ from bulkip.cli.desk import Answers, TerminalDesk
 from bulkip.cli.options import (
     DURATION,
     FILE_FORMATS,
+    ON_EXISTS,
     RATE,
     REPORT,
     SHARE,
     Word,
+    on_exists_of,
     option,
     run_dir_option,
 )
@@ -64,6 +66,7 @@ REPORTING = (
         "--report", "reports", type=REPORT, multiple=True, help="Write FORMAT=PATH in the end; repeatable."
     ),
     option("--format", "form", type=Word(FILE_FORMATS), help="Write a report in this format to stdout."),
+    option("--on-exists", type=Word(ON_EXISTS), help="What to do with a file that a report would replace."),
 )
 
 
@@ -131,6 +134,7 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         reports=given.get("reports") or None,
         shown=given.get("form"),
         allow_unread=given.get("allow_unread", False),
+        on_exists=on_exists_of(given.get("on_exists")),
     )
 
 

@@ -2,10 +2,10 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from bulkip.exactjson import exact_text
 from bulkip.model import JsonValue
 from bulkip.reports.rows import FIELDS, Row, report_rows
 from bulkip.store import RunReader
@@ -42,7 +42,7 @@ def _cell(name: str, value: JsonValue) -> str:
         return ""
     if isinstance(value, str):
         return defused(value) if name in FROM_OUTSIDE else value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return exact_text(value, close=True)
 
 
 def _taken(buffer: io.StringIO) -> str:

@@ -2,16 +2,26 @@
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 from typing import TextIO
 
 from bulkip.errors import StoreError, UsageError
-from bulkip.reports.places import STDOUT, TEMPORARY, Device, File, Stream, check_place, check_places, place_of
+from bulkip.reports.places import (
+    STDOUT,
+    TEMPORARY,
+    Device,
+    File,
+    Place,
+    Stream,
+    check_place,
+    check_places,
+    place_of,
+)
 
-__all__ = ["STDOUT", "check_place", "check_places", "write_report"]
+__all__ = ["STDOUT", "check_place", "check_places", "write_file", "write_report"]
 
 
 def write_report(path: str, lines: Iterable[str]) -> None:
@@ -20,12 +30,7 @@ def write_report(path: str, lines: Iterable[str]) -> None:
     The file gets a temporary name in its folder, mode 0600, and is fsynced
     before it replaces what was there. Raises StoreError, also when the lines do.
     """
-    name = "stdout" if path == STDOUT else path
-    try:
-        place = place_of(path)
-    except ValueError as error:
-        raise StoreError(f"{name}: the report could not be written: {error}") from error
-    try:
+    with _told_of(path) as place:
         match place:
             case Stream(1):
                 _print(lines)
@@ -34,7 +39,30 @@ def write_report(path: str, lines: Iterable[str]) -> None:
             case Device(device):
                 _pour(os.open(device, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), lines)
             case File(target):
-                _replace(target, lines)
+                _replace(target, lambda file, _: file.writelines(lines))
+
+
+def write_file(path: str, fill: Callable[[Path], None]) -> None:
+    """Write a file that `fill` fills under a temporary name, and that appears when it is whole.
+
+    Raises StoreError, also when `fill` does.
+    """
+    with _told_of(path) as place:
+        if not isinstance(place, File):
+            raise StoreError("it is no regular file")
+        _replace(place.path, lambda _, temporary: fill(temporary))
+
+
+@contextmanager
+def _told_of(path: str) -> Iterator[Place]:
+    """Give the place of a report; what goes wrong there is a StoreError that names it."""
+    name = "stdout" if path == STDOUT else path
+    try:
+        place = place_of(path)
+    except ValueError as error:
+        raise StoreError(f"{name}: the report could not be written: {error}") from error
+    try:
+        yield place
     except OSError as error:
         raise StoreError(f"{name}: the report could not be written: {error.strerror or error}") from error
     except StoreError as error:
@@ -62,13 +90,13 @@ def _pour(descriptor: int, lines: Iterable[str]) -> None:
         stream.writelines(lines)
 
 
-def _replace(place: Path, lines: Iterable[str]) -> None:
+def _replace(place: Path, write: Callable[[TextIO, Path], object]) -> None:
     descriptor, name = mkstemp(prefix=TEMPORARY, dir=place.parent)
     temporary = Path(name)
     try:
         with _text(descriptor) as file:
             os.fchmod(descriptor, 0o600)
-            file.writelines(lines)
+            write(file, temporary)
             file.flush()
             os.fsync(descriptor)
         temporary.replace(place)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from bulkip.exactjson import exact_value
 from bulkip.model import ErrorClass, JsonValue, Status
 from bulkip.proof import Leading
 from bulkip.store import RunReader, StoredRow
@@ -49,7 +50,7 @@ def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
         "attempts": row["attempts"],
         "before": shown_names(row["before_names"]),
         "after": shown_names(row["names"]),
-        "data": None if row["value"] is None else json.loads(row["value"]),
+        "data": None if row["value"] is None else exact_value(row["value"]),
         "empty": bool(row["empty"]),
         "note": _note(row),
         "verified": None if row["verified"] is None else bool(row["verified"]),

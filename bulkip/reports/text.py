@@ -1,7 +1,9 @@
 """The report for eyes: one aligned line per item, then the counts."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
+from bulkip.exactjson import digits_of
 from bulkip.model import JsonValue, Status
 from bulkip.quantities import counted
 from bulkip.reports.rows import Row, report_rows
@@ -51,7 +53,7 @@ def _answer(row: Row) -> str:
         case {"ptr": names}:
             return _names(names)
         case {"traffic": [{"in": inbound, "out": outbound}]} | {"in": inbound, "out": outbound}:
-            return "" if inbound is None else f"in={inbound} GB out={outbound} GB"
+            return "" if inbound is None else f"in={_amount(inbound)} GB out={_amount(outbound)} GB"
         case {"traffic": list(points)}:
             return f"{len(points)} points"
         case {"ips": list(ips)}:
@@ -60,6 +62,11 @@ def _answer(row: Row) -> str:
             return " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
         case _:
             return ""
+
+
+def _amount(value: JsonValue) -> str:
+    """Return an amount with all the digits that the server wrote."""
+    return digits_of(value) if isinstance(value, Decimal) else str(value)
 
 
 def _trouble(row: Row) -> str:

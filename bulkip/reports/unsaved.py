@@ -1,10 +1,10 @@
 """What is printed of facts that no run store took: one JSON object each, with the fields of the reports."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from bulkip.events import NotStored
+from bulkip.exactjson import exact_text, exact_value
 from bulkip.model import JsonValue
 from bulkip.reports.attempts import attempt_fields
 from bulkip.reports.rows import Row, iso, shown_names
@@ -14,7 +14,7 @@ Columns = Mapping[str, Any]
 
 def unsaved_line(fact: NotStored) -> str:
     """Return a fact as a line of JSON; whatever is not ASCII is escaped, so that no terminal obeys it."""
-    return json.dumps({"unsaved": fact.kind, **_fields(fact)}, separators=(",", ":"))
+    return exact_text({"unsaved": fact.kind, **_fields(fact)}, close=True, ascii_only=True)
 
 
 def _fields(fact: NotStored) -> Row:
@@ -62,5 +62,4 @@ def _result(columns: Columns) -> Row:
 
 
 def _parsed(text: str | None) -> JsonValue:
-    value: JsonValue = None if text is None else json.loads(text)
-    return value
+    return None if text is None else exact_value(text)

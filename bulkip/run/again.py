@@ -14,10 +14,10 @@ from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import Reach, reach_of
-from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace, now_utc, overridden, prepare
+from bulkip.run.reportplaces import check_reports, place_reports
 from bulkip.run.runs import find_run, run_folders
 from bulkip.run.signals import Signals
 from bulkip.run.stages import CONFIRMED
@@ -127,7 +127,7 @@ def _another_start(
     signals = Signals()
     signals.interrupt()
     reports = options.reports_of(job)
-    check_reports(reports, job, options)
+    check_reports(reports, job, options, folder)
     reach = reach_of(job, options, desk.warn)
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
@@ -139,12 +139,13 @@ def _go_on(start: AnotherStart, job: Job, choice: Choice) -> Conclusion:
     folder, way = start.folder, start.way
     with RunReader(folder) as reader:
         confirmed = reader.remembered(CONFIRMED) is True and choice is UNSETTLED
+    reports = place_reports(way.reports, folder)
     way.signals.hold()
     reopen(folder, choice)
     with RunReader(folder) as reader:
         items, writes = reader.items_left(), 0 if job.check else reader.writes_left()
         prepared = Prepared(folder, reader.header(), job, items, writes, repeated=0)
-    return carry_out(prepared, start.reach.open, replace(way, confirmed=confirmed))
+    return carry_out(prepared, start.reach.open, replace(way, confirmed=confirmed, reports=reports))
 
 
 def _job_to_resume(folder: Path, options: RunOptions) -> Job:

@@ -11,11 +11,11 @@ from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.drift import Trial, refuse_drift
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
-from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planitems import planned_items
 from bulkip.run.planning import now_utc, overridden, prepare_items
+from bulkip.run.reportplaces import check_reports, placed
 from bulkip.run.signals import Signals
 from bulkip.settings import Job, thawed_job
 from bulkip.settings.origins import parse_url
@@ -52,13 +52,14 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
         reach = reach_of(job, options, desk.warn)
         with Locks(Claim("apply", job.name, options, desk.say, desk.warn)) as locks:
             locks.take_account(reach.account)
-            way = Way(options, desk, reports, signals)
+            way = Way(options, desk, (), signals)
             if wishes.strict:
                 refuse_drift(path, Trial(job, head.digest, locks, reach.open, replace(way, apply=False)))
                 signals.interrupt()
             prepared = prepare_items(job, options, planned_items(path, plan), now_utc())
+            reports = placed(reports, prepared, replace(job, path=path), options)
             locks.take_run(prepared.run_dir)
-            return carry_out(prepared, reach.open, way)
+            return carry_out(prepared, reach.open, replace(way, reports=reports))
 
 
 def _job_of(path: Path, head: PlanHead, options: RunOptions) -> Job:

@@ -6,10 +6,10 @@ from bulkip.policy import Check, VerifyMode
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion, asserts_nothing
 from bulkip.run.endpoints import reach_of
-from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, prepare
+from bulkip.run.reportplaces import check_reports, placed
 from bulkip.run.signals import Signals
 from bulkip.settings import Job, LoadedJob
 
@@ -46,6 +46,7 @@ def check(loaded: LoadedJob, options: RunOptions, desk: Desk, asking: Asking) ->
     with Locks(Claim("check", job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
         prepared = prepare(replace(loaded, job=job), options, now_utc(), reach.ask_free_ips)
+        reports = placed(reports, prepared, job, options)
         locks.take_run(prepared.run_dir)
         way = Way(options, desk, reports, signals)
         conclusion = carry_out(replace(prepared, writes=0), reach.open, way)

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import Event, Waiting
 from bulkip.exitcode import Ending, exit_code
 from bulkip.model import Counts, Status
-from bulkip.policy import Check, ReportSpec
-from bulkip.reports import FORMATS
+from bulkip.policy import Check, OnExists, ReportSpec
 from bulkip.reports.commands import LIFTING
-from bulkip.reports.output import write_report
+from bulkip.reports.rendering import render
 from bulkip.run.planning import Prepared
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader, open_writer
@@ -126,17 +127,19 @@ def check_own(prepared: Prepared) -> None:
 
 
 def write_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> dict[str, str]:
-    """Render reports from the store; return why any could not be written, by its path."""
+    """Render reports from the store, but those whose file stays; return why any could not be written."""
     problems = {}
     for report in reports:
         try:
-            write_report(report.path, _lines(prepared, report.format))
+            if report.on_exists is not OnExists.SKIP:
+                render(report, partial(_own_run, prepared))
         except StoreError as error:
             problems[report.path] = str(error)
     return problems
 
 
-def _lines(prepared: Prepared, form: str) -> Iterator[str]:
+@contextmanager
+def _own_run(prepared: Prepared) -> Iterator[RunReader]:
     check_own(prepared)
     with RunReader(prepared.run_dir) as reader:
-        yield from FORMATS[form](reader)
+        yield reader

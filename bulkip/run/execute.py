@@ -1,19 +1,14 @@
 """A run from the job file on: check everything, freeze the plan, carry it out."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
-from bulkip.errors import UsageError
-from bulkip.policy import ReportSpec
-from bulkip.reports.output import STDOUT, check_places
 from bulkip.run.carry import Desk, Guard, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, prepare
+from bulkip.run.reportplaces import check_reports, placed
 from bulkip.run.signals import Signals
-from bulkip.settings import Job, LoadedJob
+from bulkip.settings import LoadedJob
 
 
 def execute(
@@ -36,16 +31,6 @@ def execute(
     with Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
         prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
+        reports = placed(reports, prepared, loaded.job, options)
         locks.take_run(prepared.run_dir)
         return carry_out(prepared, reach.open, Way(options, desk, reports, signals, guard=guard))
-
-
-def check_reports(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:
-    """Raise UsageError when a report has no place, or would replace what the job reads."""
-    read = [job.path, options.faults, *(getattr(source, "path", None) for source in job.sources)]
-    inputs = {Path(path).resolve() for path in read if path is not None}
-    reports = tuple(reports)
-    check_places(report.path for report in reports)
-    for report in reports:
-        if report.path != STDOUT and Path(report.path).resolve() in inputs:
-            raise UsageError(f"{report.path}: the job reads this file; give the report another path")

@@ -1,11 +1,11 @@
 """What the caller of a run decides, beside what the job file says."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.model import Rate
-from bulkip.policy import ReportSpec, Share
+from bulkip.policy import OnExists, ReportSpec, Share
 from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.reports.output import STDOUT
 from bulkip.settings import Job
@@ -38,7 +38,8 @@ class RunOptions:
     get after the first signal. `reports` stand in place of the job's own;
     `shown` is the format of one more, on stdout. `lock_timeout_s` is how long
     to wait for another run of the same account to end. With `allow_unread` a
-    value that cannot be read keeps nobody from writing another one.
+    value that cannot be read keeps nobody from writing another one. `on_exists`
+    holds for all reports.
     """
 
     run_dir: Path = DEFAULT_RUN_DIR
@@ -50,10 +51,13 @@ class RunOptions:
     reports: tuple[ReportSpec, ...] | None = None
     shown: str | None = None
     allow_unread: bool = False
+    on_exists: OnExists | None = None
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""
         chosen = job.reports if self.reports is None else self.reports
+        if self.on_exists is not None:
+            chosen = tuple(replace(report, on_exists=self.on_exists) for report in chosen)
         reports = (*chosen, ReportSpec(self.shown, STDOUT)) if self.shown else chosen
         paths = [report.path for report in reports]
         for path in paths:

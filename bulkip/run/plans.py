@@ -13,10 +13,10 @@ from bulkip.reports.output import write_report
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
-from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, prepare
+from bulkip.run.reportplaces import check_reports
 from bulkip.run.shortlived import short_lived
 from bulkip.run.signals import Signals
 from bulkip.safety import forward_lines, objections

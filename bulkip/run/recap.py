@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bulkip.model import JsonValue, Status
+from bulkip.policy import OnExists
 from bulkip.progress.figures import lasted
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
@@ -130,7 +131,8 @@ def _places(conclusion: Conclusion) -> Iterator[Line]:
     run_dir = conclusion.prepared.run_dir
     for report in conclusion.reports:
         if report.path != STDOUT and report.path not in conclusion.unwritten:
-            yield Line(f"{report.path} ({report.format})", "report", whole=True)
+            kept = ", which was there already and stays as it is" if report.on_exists is OnExists.SKIP else ""
+            yield Line(f"{report.path} ({report.format}){kept}", "report", whole=True)
     yield Line(str(run_dir), "run", whole=True)
     yield Line(command("report", run_dir, "-f", "text"), "rows", whole=True)
 

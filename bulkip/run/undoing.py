@@ -16,10 +16,10 @@ from bulkip.reports.changes import Change, change_rows
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
-from bulkip.run.execute import check_reports
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import now_utc, overridden, prepare_items
+from bulkip.run.reportplaces import check_reports, placed
 from bulkip.run.signals import Signals
 from bulkip.settings import Job, thawed_job
 from bulkip.store import PlannedItem, RunReader
@@ -59,6 +59,7 @@ def undo(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
     with Locks(Claim("undo", job.name, options, desk.say, desk.warn)) as locks, RunReader(folder) as reader:
         locks.take_account(reach.account)
         prepared = prepare_items(job, options, _inverses(reader), now_utc())
+        reports = placed(reports, prepared, job, options)
         locks.take_run(prepared.run_dir)
         way = Way(options, desk, reports, signals, guard=partial(_show_clears, desk))
         return carry_out(prepared, reach.open, way)

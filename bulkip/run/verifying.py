@@ -15,11 +15,11 @@ from bulkip.run.carry import Desk, Way
 from bulkip.run.ending import Conclusion, code_of, count, write_reports
 from bulkip.run.endpoints import Reach, asks_only_dns, reach_of, reach_without_calls
 from bulkip.run.engine import allowance_of
-from bulkip.run.execute import check_reports
 from bulkip.run.halting import storage_stop
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, overridden
+from bulkip.run.reportplaces import check_reports, place_reports
 from bulkip.run.rolling import Road
 from bulkip.run.signals import Signals
 from bulkip.run.stages import Stage, StageEnd, StageRules, log_out
@@ -51,12 +51,12 @@ def verify(folder: Path, options: RunOptions, desk: Desk, doubt: Doubt) -> Concl
     signals = Signals()
     signals.interrupt()
     reports = options.reports_of(job)
-    check_reports(reports, job, options)
+    check_reports(reports, job, options, folder)
     reach = _reach_of(job, options, desk.warn)
     with Locks(Claim("verify", job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
         locks.take_run(folder)
-        way = Way(options, desk, reports, signals)
+        way = Way(options, desk, place_reports(reports, folder), signals)
         with RunReader(folder) as reader:
             prepared = Prepared(folder, reader.header(), job, reader.items(), writes=0, repeated=0)
         return _concluded(prepared, *_proved_again(prepared, reach, way), way)

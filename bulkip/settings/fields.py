@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from bulkip.characters import quoted
 from bulkip.model import Rate, Status
-from bulkip.policy import Forward, ReportSpec, SecretRef, Share, VerifyMode
+from bulkip.policy import Forward, SecretRef, Share, VerifyMode
 from bulkip.quantities import (
     parse_count,
     parse_duration_s,
@@ -79,7 +79,8 @@ def _filled(node: Any) -> str:
     return value
 
 
-def _line(node: Any) -> str:
+def line(node: Any) -> str:
+    """Return a text of one line that is not blank."""
     value = _filled(node)
     if not value.isprintable():
         raise ValueError("must be one line of visible text")
@@ -140,7 +141,9 @@ def _steps(node: Any) -> tuple[Share, ...]:
     return tuple(parse_share(text(entry)) for entry in node)
 
 
-def _choice(choices: type[_Choice]) -> Callable[[Any], _Choice]:
+def choice_of(choices: type[_Choice]) -> Callable[[Any], _Choice]:
+    """Return a check for one word of a closed set."""
+
     def check(node: Any) -> _Choice:
         word = text(node)
         known = [str(choice) for choice in choices]
@@ -195,14 +198,6 @@ def _resolvers(node: Any) -> tuple[str, ...]:
     return tuple(parse_endpoint(text(entry)) for entry in node)
 
 
-def _report(node: Any) -> ReportSpec:
-    """Return a report to write; without a path it goes to stdout."""
-    name, sign, path = _line(node).partition("=")
-    if sign and not path.strip():
-        raise ValueError(f"{quoted(name)} has no path after `=`; write it like csv=report.csv")
-    return ReportSpec(name.strip(), path.strip() or "-")
-
-
 def _parameters(node: Any) -> Mapping[str, str | tuple[str, ...]]:
     entries = mapping(node, "parameters to values")
     return {name: _parameter(name, value) for name, value in entries.items() if value is not None}
@@ -225,7 +220,7 @@ def _tags(node: Any) -> frozenset[str]:
 
 
 def _tag(node: Any) -> str:
-    tag = _line(node).strip()
+    tag = line(node).strip()
     if "," in tag:
         raise ValueError(f"{quoted(tag)} has a comma; write several tags as a list: [a, b]")
     return tag
@@ -235,7 +230,7 @@ def _statuses(node: Any) -> tuple[Status, ...]:
     entries = node if isinstance(node, list) else [node]
     if not entries:
         raise ValueError("names no status; write it like [failed, unknown]")
-    return tuple(dict.fromkeys(_choice(Status)(entry) for entry in entries))
+    return tuple(dict.fromkeys(choice_of(Status)(entry) for entry in entries))
 
 
 def _run_name(node: Any) -> str:
@@ -261,7 +256,7 @@ def _delimiter(node: Any) -> str:
 
 Text = Annotated[str, BeforeValidator(text)]
 Filled = Annotated[str, BeforeValidator(_filled)]
-Line = Annotated[str, BeforeValidator(_line)]
+Line = Annotated[str, BeforeValidator(line)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Count = Annotated[int, BeforeValidator(_count(0, _TOP))]
 Positive = Annotated[int, BeforeValidator(_count(1, _TOP))]
@@ -278,16 +273,15 @@ Rates = Annotated[tuple[Rate, ...], BeforeValidator(_rates)]
 Headroom = Annotated[float, BeforeValidator(_headroom)]
 OptionalShare = Annotated[Share | None, BeforeValidator(lambda node: parse_optional_share(text(node)))]
 Steps = Annotated[tuple[Share, ...], BeforeValidator(_steps)]
-ForwardMode = Annotated[Forward, BeforeValidator(_choice(Forward))]
-Mode = Annotated[VerifyMode, BeforeValidator(_choice(VerifyMode))]
+ForwardMode = Annotated[Forward, BeforeValidator(choice_of(Forward))]
+Mode = Annotated[VerifyMode, BeforeValidator(choice_of(VerifyMode))]
 Resolvers = Annotated[tuple[str, ...], BeforeValidator(_resolvers)]
 Url = Annotated[str, BeforeValidator(lambda node: parse_url(text(node)))]
 Secret = Annotated[SecretRef, BeforeValidator(lambda node: parse_secret(text(node)))]
 Zone = Annotated[str, BeforeValidator(_timezone)]
 Variables = Annotated[Mapping[str, str], BeforeValidator(_variables)]
-Report = Annotated[ReportSpec, BeforeValidator(_report)]
 Parameters = Annotated[Mapping[str, str | tuple[str, ...]], BeforeValidator(_parameters)]
 Tags = Annotated[frozenset[str], BeforeValidator(_tags)]
 Delimiter = Annotated[str, BeforeValidator(_delimiter)]
 Hosts = Annotated[str, BeforeValidator(word_of("all", "usable"))]
-StdinFormat = Annotated[Format, BeforeValidator(_choice(Format))]
+StdinFormat = Annotated[Format, BeforeValidator(choice_of(Format))]

@@ -45,6 +45,7 @@ def frozen_settings(job: Job) -> dict[str, JsonValue]:
     settings: dict[str, JsonValue] = {
         name: TypeAdapter(kind).dump_python(getattr(kept, name), mode="json") for name, kind in KEPT.items()
     }
+    settings |= {"timezone": job.timezone, "vars": dict(job.vars)}  # what the paths of reports may name
     if job.check is not None:
         settings[CHECK] = {"allow_empty": job.check.allow_empty}
     return settings | {"job_file": str(job.path.absolute())}
@@ -57,6 +58,8 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
     """
     try:
         values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
+        variables = TypeAdapter(dict[str, str]).validate_python(settings.get("vars", {}))
+        timezone = TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))
         check = TypeAdapter(Check | None).validate_python(settings.get(CHECK))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
@@ -67,8 +70,8 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         name=name,
         path=Path(path),
         digest=digest,
-        vars={},
-        timezone="UTC",
+        vars=variables,
+        timezone=timezone,
         steps=(),
         sources=(),
         check=check,

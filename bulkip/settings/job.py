@@ -27,6 +27,7 @@ from bulkip.selection import Selection
 from bulkip.settings.entries import steps_of
 from bulkip.settings.not_yet import not_yet, report_problem
 from bulkip.settings.partial import Partial, validate
+from bulkip.settings.reportfields import path_problem
 from bulkip.settings.schema import Block, JobFile
 from bulkip.settings.targetentries import sources_of
 from bulkip.sources import Source
@@ -169,6 +170,10 @@ def _whole_problems(partial: Partial, tree: Tree) -> Iterator[Problem]:
     """Yield the problems that no single entry has."""
     yield from not_yet(partial.file, tree)
     yield from _report_problems(partial.file.reports, tree)
+    has_period = any("period_start" in _parameters_of(entry.action) for entry in partial.actions.values())
+    for position, report in enumerate(partial.file.reports):
+        if wrong := path_problem(report.path, has_period=has_period or not partial.actions):
+            yield Problem(tree.place(("reports", position, "path")), wrong)
     if not isinstance(tree.root, dict):
         return
     if not tree.root.get("actions"):
@@ -179,6 +184,10 @@ def _whole_problems(partial: Partial, tree: Tree) -> Iterator[Problem]:
 
 def _needs_ip(name: str) -> bool:
     return name in ACTIONS and ACTIONS[name].needs_ip
+
+
+def _parameters_of(name: str) -> set[str]:
+    return {parameter.name for parameter in ACTIONS[name].parameters} if name in ACTIONS else set()
 
 
 def _report_problems(reports: tuple[ReportSpec, ...], tree: Tree) -> Iterator[Problem]:

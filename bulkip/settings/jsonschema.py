@@ -5,9 +5,9 @@ loader takes; of what the loader refuses it refuses what a schema can see.
 """
 
 from bulkip.actions import ACTIONS
-from bulkip.settings import fields as f
 from bulkip.settings.jsonentries import action_schema, closed, described, key_schema, target_schema
 from bulkip.settings.jsonvalues import VALUES, Schema, or_null
+from bulkip.settings.reportfields import Report
 from bulkip.settings.schema import BLOCKS, JobFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,7 +39,7 @@ def _content(name: str) -> Schema:
         case "actions":
             return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/action"}}
         case "reports":
-            return {"type": ["array", "null"], "items": VALUES[f.Report]}
+            return {"type": ["array", "null"], "items": VALUES[Report]}
         case _ if name in BLOCKS:
             return or_null(closed(BLOCKS[name], name))
         case _:

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from bulkip.model import JsonValue, Status
-from bulkip.policy import Forward, VerifyMode
+from bulkip.policy import Forward, OnExists, VerifyMode
 from bulkip.quantities import MAX_CALLS, MAX_DURATION_S
 from bulkip.settings import fields as f
 from bulkip.settings.not_yet import NOT_YET, REPORTS
+from bulkip.settings.reportfields import Report
 
 Schema: TypeAlias = dict[str, JsonValue]
 
@@ -131,7 +132,21 @@ VALUES: Final = MappingProxyType[object, Schema](
             "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
             "additionalProperties": or_null(TEXT),
         },
-        f.Report: text(rf"\s*(?:{_REPORTS})\s*(?:=.*\S.*)?", maxLength=LONGEST),
+        Report: {
+            "anyOf": [
+                text(rf"\s*(?:{_REPORTS})\s*(?:=.*\S.*)?", maxLength=LONGEST),
+                {
+                    "type": "object",
+                    "required": ["format"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "format": text(rf"\s*(?:{_REPORTS})\s*"),
+                        "path": or_null(LINE),
+                        "on_exists": {"enum": [*(choice.value for choice in OnExists), None]},
+                    },
+                },
+            ]
+        },
         f.Tags: or_list(LINE),
         f.Delimiter: text(r"tab|\\t|[^0-9A-Za-z\"'\n ]"),
         f.Hosts: {"enum": ["all", "usable"]},

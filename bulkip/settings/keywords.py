@@ -11,7 +11,7 @@ KEYS: Final = MappingProxyType[str, str](
         "timezone": "Where a day begins, for every relative period.",
         "targets": "For which addresses: plain expressions, rows with fields, and files that list them.",
         "actions": "What is done, in this order, for each address.",
-        "reports": "What is written at the end: FORMAT=PATH, or FORMAT alone for stdout.",
+        "reports": "What is written at the end: FORMAT=PATH, or {format, path, on_exists}; no path: stdout.",
         "api": "Which API is called, and where its secret is kept.",
         "api.url": "Where the calls go: https, or plain http to this machine.",
         "api.token": "Where the token is kept: env:NAME or file:PATH, never the token itself.",

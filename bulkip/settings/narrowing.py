@@ -30,7 +30,7 @@ def narrowed(loaded: LoadedJob, filters: Filters) -> LoadedJob:
 
 def _refuse_unknown(loaded: LoadedJob, filters: Filters) -> None:
     _refuse("--tags", filters.tags, {tag for step in loaded.steps for tag in step.tags})
-    _refuse("--var", filters.variables, {*loaded.vars, *_used(loaded.steps)})
+    _refuse("--var", filters.variables, {*loaded.vars, *_used(loaded.steps), *_used_in_paths(loaded)})
 
 
 def _refuse(option: str, given: Iterable[str], known: set[str]) -> None:
@@ -46,6 +46,11 @@ def _used(steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
         for text in _texts(step.params, step.when, step.period):
             yield from _USED.findall(text)
+
+
+def _used_in_paths(loaded: LoadedJob) -> Iterator[str]:
+    for report in loaded.job.reports if loaded.job else ():
+        yield from _USED.findall(report.path)
 
 
 def _texts(params: Mapping[str, str | tuple[str, ...]], *others: str | None) -> Iterator[str]:

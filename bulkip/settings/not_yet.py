@@ -15,11 +15,12 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         "github",
         "md",
         "tap",
-        "parquet",
-        "prometheus",
     ),
 }
-REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
+REPORTS = (
+    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
+    "prometheus",
+)  # fmt: skip
 
 
 def not_yet(job: JobFile, tree: Tree) -> Iterator[Problem]:

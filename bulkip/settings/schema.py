@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
 from bulkip.settings import fields as f
+from bulkip.settings.reportfields import Report
 from bulkip.sources import LEFT_BEHIND
 
 _API = Api()
@@ -257,7 +258,7 @@ class JobFile(Block):
     safety: SafetyBlock = SafetyBlock()
     rollout: RolloutBlock = RolloutBlock()
     verify: VerifyBlock = VerifyBlock()
-    reports: tuple[f.Report, ...] = ()
+    reports: tuple[Report, ...] = ()
 
 
 BLOCKS: dict[str, type[Block]] = {

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bulkip.model import JsonValue, Rate
-from bulkip.policy import ReportSpec
+from bulkip.policy import OnExists, ReportSpec
 from bulkip.settings import fields as f
 
 TIMES: Final = frozenset({f.Wait, f.PositiveTime, f.OptionalTime, f.Pause})
@@ -42,8 +42,10 @@ def _single(value: object) -> JsonValue:
     match value:
         case Rate():
             return rate_text(value)
-        case ReportSpec():
+        case ReportSpec(on_exists=OnExists.REPLACE):
             return value.format if value.path == "-" else f"{value.format}={value.path}"
+        case ReportSpec():
+            return {"format": value.format, "path": value.path, "on_exists": value.on_exists.value}
         case bool() | int() | float() | None:
             return value
         case _:

@@ -19,6 +19,7 @@ from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
+from bulkip.store.spans import Spans
 from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RunReader",
     "RunWriter",
     "Sought",
+    "Spans",
     "StoredRow",
     "Writing",
     "account_servers",

@@ -3,6 +3,7 @@
 import json
 from typing import TypeAlias
 
+from bulkip.exactjson import exact_text
 from bulkip.model import Item, Result
 
 Statement: TypeAlias = tuple[str, tuple[object, ...], Item | None]
@@ -33,7 +34,7 @@ REMEMBER = "INSERT OR REPLACE INTO run VALUES (?,?)"
 def result_columns(item: int, generation: int, result: Result, now: float) -> tuple[object, ...]:
     """Return the values that RESULT binds; `now` is in Unix seconds."""
     r = result
-    value = None if r.value is None else json.dumps(r.value, ensure_ascii=False)
+    value = None if r.value is None else exact_text(r.value)
     names = None if r.names is None else json.dumps(r.names, ensure_ascii=False)
     why = (r.error_class, r.error_code, r.message, r.http_status)
     return (item, generation, r.status, *why, value, r.empty, r.note, names, now)

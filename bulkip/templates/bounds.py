@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from functools import wraps
 from itertools import islice
 from typing import Any, ParamSpec, TypeVar
@@ -113,6 +113,14 @@ def remainder(left: Any, right: Any) -> Any:
     if not isinstance(left, str):
         return left % right
     return formatted(left, *right) if isinstance(right, tuple) else formatted(left, right)
+
+
+def dated(value: object, pattern: str) -> str:
+    """Return a moment as a pattern of `strftime` has it: `period.start | date('%Y/%m/%d')`."""
+    if not isinstance(value, datetime):
+        raise SecurityError("date() takes a moment, such as period.start")
+    refuse_wide(pattern)
+    return bounded(value.strftime(pattern))
 
 
 def formatted(pattern: str, *args: Any, **kwargs: Any) -> str:

@@ -42,7 +42,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(undefined=StrictUndefined, finalize=bounds.printable, keep_trailing_newline=True)
         kept = {name: bounds.guarded(self.filters[name]) for name in self.kept_filters}
         own = {"bounded": bounds.bounded, "elements": bounds.elements, "flat": bounds.flat}
-        self.filters = kept | own | {"format": bounds.formatted}
+        self.filters = kept | own | {"date": bounds.dated, "format": bounds.formatted}
         self.globals = {"range": bounds.small_range}
         self.binop_table |= {"+": bounds.add, "*": bounds.multiply}
         self.binop_table |= {"**": bounds.power, "%": bounds.remainder}

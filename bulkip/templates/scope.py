@@ -46,6 +46,23 @@ class PeriodFields:
 
 
 @dataclass(frozen=True, slots=True)
+class JobFields:
+    """What `job` offers where a report's path is made."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFields:
+    """What `run` offers there."""
+
+    id: str
+
+
+_OFFERED = {"item": ItemFields, "period": PeriodFields, "job": JobFields, "run": RunFields}
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What a template can name before any item is known.
 
@@ -74,9 +91,7 @@ class Scope:
                 return frozenset(found) if isinstance(found, Mapping) else None
             case "ip":
                 return _OF_ADDRESS
-            case "item":
-                return frozenset(one.name for one in fields(ItemFields))
-            case "period":
-                return frozenset(one.name for one in fields(PeriodFields))
+            case _ if name in _OFFERED:
+                return frozenset(one.name for one in fields(_OFFERED[name]))
             case _:
                 return None

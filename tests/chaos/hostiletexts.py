@@ -134,7 +134,7 @@ NO_TRAFFIC: dict[str, Any] = {
     "list-of-lists": [[]],
     "rows-without-in": [{"timestamp": "2026-09-01T00:00:00Z", "out": 1}],
     "negative": [{"timestamp": "2026-09-01T00:00:00Z", "in": -1, "out": 1}],
-    "text-amounts": [{"timestamp": "2026-09-01T00:00:00Z", "in": "1.25", "out": "0.85"}],
+    "text-amounts": [{"timestamp": "2026-09-01T00:00:00Z", "in": "1,25", "out": "0x1"}],
     "true-amounts": [{"timestamp": "2026-09-01T00:00:00Z", "in": True, "out": True}],
     "huge": [{"timestamp": "2026-09-01T00:00:00Z", "in": 1e300, "out": 1}],
     "no-time": [{"timestamp": "yesterday", "in": 1, "out": 1}, {"in": 1, "out": 1}],

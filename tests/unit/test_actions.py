@@ -1,5 +1,7 @@
 """What each action sends and which answers it takes."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,11 @@ NET: dict[str, JsonValue] = {
     "gateway": "192.168.0.1",
     "broadcast": "192.168.0.255",
 }
-ROW: dict[str, JsonValue] = {"timestamp": "2024-05-20T12:00:00Z", "in": 1.25, "out": 0.85}
+ROW: dict[str, JsonValue] = {
+    "timestamp": "2024-05-20T12:00:00Z",
+    "in": Decimal("1.25"),
+    "out": Decimal("0.850"),
+}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["ip", "in", "out"]), inner),
@@ -198,6 +204,12 @@ def test_what_the_author_allows_is_sent() -> None:
         ),
         pytest.param("get_traffic", {"in": 1, "out": 2}, {"in": 1, "out": 2}, id="summary_top_level"),
         pytest.param(
+            "get_traffic",
+            {"in": "1.250", "out": Decimal("1.5E3")},
+            {"in": Decimal("1.250"), "out": 1500},
+            id="traffic_quoted_and_exponent",
+        ),
+        pytest.param(
             "list_free_ip",
             {"ip": ["192.168.1.1 NL", "10.0.0.5"]},
             {"ips": [{"ip": "192.168.1.1", "location": "NL"}, {"ip": "10.0.0.5", "location": None}]},
@@ -233,10 +245,18 @@ def test_every_success_shape_gives_a_typed_answer(
         pytest.param("get_ptr", {"message": "a.b\n" * 100_000}, id="ptr_huge"),
         pytest.param("get_traffic", {}, id="traffic_missing"),
         pytest.param("get_traffic", {"traffic": "x"}, id="traffic_text"),
-        pytest.param("get_traffic", {"traffic": [{**ROW, "in": "1"}]}, id="traffic_text_number"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": "1,5"}]}, id="traffic_text_number"),
         pytest.param("get_traffic", {"traffic": [{**ROW, "in": True}]}, id="traffic_bool"),
-        pytest.param("get_traffic", {"traffic": [{**ROW, "in": float("nan")}]}, id="traffic_nan"),
-        pytest.param("get_traffic", {"traffic": [{**ROW, "in": float("inf")}]}, id="traffic_infinite"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": Decimal("1E+999999")}]}, id="traffic_endless"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": Decimal("1E-999999")}]}, id="traffic_tiny"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": Decimal("0E+999999")}]}, id="traffic_nil"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": 10**12}]}, id="traffic_13_digits"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": "1e5"}]}, id="traffic_text_exponent"),
+        pytest.param(
+            "get_traffic", {"traffic": [{**ROW, "timestamp": "0001-01-01T00:00:00+14:00"}]}, id="before_time"
+        ),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": Decimal("NaN")}]}, id="traffic_nan"),
+        pytest.param("get_traffic", {"traffic": [{**ROW, "in": Decimal("Infinity")}]}, id="traffic_infinite"),
         pytest.param("get_traffic", {"traffic": [{**ROW, "in": 10**5000}]}, id="traffic_huge"),
         pytest.param("get_traffic", {"traffic": [{**ROW, "in": -1}]}, id="traffic_negative"),
         pytest.param("get_traffic", {"traffic": [{**ROW, "timestamp": "soon"}]}, id="traffic_time"),

@@ -17,9 +17,10 @@ FLOORS: Mapping[str, int] = {
     "errors": 0, "events": 0, "model": 0, "policy": 0, "version": 0, "wire": 0,
     # rules
     "actions": 1, "addresses": 1, "answers": 1, "breaker": 1, "budget": 1, "ceiling": 1, "characters": 1,
-    "classify": 1, "conditions": 1, "conflicts": 1, "course": 1, "csvfile": 1, "envelope": 1,
+    "classify": 1, "conditions": 1, "conflicts": 1, "course": 1, "csvfile": 1, "envelope": 1, "exactjson": 1,
     "exitcode": 1, "expectations": 1, "followups": 1, "hostnames": 1, "keys": 1, "linefile": 1,
-    "lockname": 1, "logins": 1, "nextcall": 1, "periods": 1, "plaintext": 1, "plan": 1, "proof": 1,
+    "lockname": 1, "logins": 1, "nextcall": 1, "periodlabels": 1, "periods": 1, "plaintext": 1, "plan": 1,
+    "proof": 1, "reportpaths": 1,
     "quantities": 1, "redact": 1, "redirects": 1, "retry": 1, "retryafter": 1, "rollout": 1, "safety": 1,
     "selection": 1, "steps": 1, "stops": 1, "tally": 1, "templates": 1,
     # doors
@@ -40,8 +41,10 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "aiolimiter": ("limiter",),
     "click": ("cli",),
     "dns": ("resolver", "simulator"),
+    "duckdb": ("reports",),
     "idna": ("hostnames",),
     "jinja2": ("templates",),
+    "prometheus_client": ("reports",),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),
     "rich": ("progress",),
