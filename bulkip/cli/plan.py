@@ -11,7 +11,7 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, Word, option
-from bulkip.cli.running import calling_options, run_options, watched
+from bulkip.cli.running import calling_options, reckoning_options, run_options, watched
 from bulkip.exitcode import ExitCode
 from bulkip.model import JsonValue
 from bulkip.quantities import counted
@@ -47,6 +47,7 @@ Exit codes: 0 planned, 3 some values could not be read, 4 --expect-no-changes is
 @option("--simulate", is_flag=True, help="Rehearse against a simulator that knows this job's targets.")
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @filter_options
+@reckoning_options
 @calling_options
 def plan(job: Path, out: Path | None, form: str, **given: Any) -> int:
     """Read every present PTR and show what the job would change; nothing is written to the API."""

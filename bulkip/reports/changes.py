@@ -65,7 +65,7 @@ def change_rows(reader: RunReader) -> Iterator[Row]:
 
 
 def _change(row: StoredRow, form: Mapping[str, str]) -> Change:
-    if row["status"] != Status.NOT_RUN:
+    if row["status"] not in {Status.NOT_RUN, Status.OK}:  # what was collected before is to be read, too
         return Change.NONE if row["status"] == Status.UNCHANGED else Change.LEFT_OUT
     if not row["writes"]:
         return Change.READ

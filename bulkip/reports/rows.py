@@ -14,6 +14,7 @@ FIELDS = (
     "finished_at", "duration_ms",
 )  # fmt: skip
 
+PARTIAL = "partial: the period was not over when it was asked for"
 Row = dict[str, JsonValue]
 LEFT = frozenset({Status.NOT_RUN, Status.UNKNOWN})
 
@@ -65,7 +66,7 @@ def _note(row: StoredRow) -> str | None:
     led = f"when planned, {row['lead_reason']}" if leads_astray(row) and not refused else None
     told = row["status"] == Status.MISMATCH or row["message"] == row["proof_reason"]
     missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 and not told else None
-    return "; ".join(filter(None, (row["note"], led, missing))) or None
+    return "; ".join(filter(None, (row["note"], PARTIAL if row["partial"] else None, led, missing))) or None
 
 
 def leads_astray(row: StoredRow) -> bool:
