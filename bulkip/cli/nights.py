@@ -36,7 +36,8 @@ def carry_nights(given: dict[str, Any], nights: Sequence[Night], carry: Carry) -
         try:
             codes.append(shown(given, partial(carry, night, signals)))
         except (BulkipError, KeyboardInterrupt):
-            _tell_left(nights[number - 1 :])
+            if codes:  # before the first run there is nothing to go on with
+                _tell_left(nights[number - 1 :])
             raise
         if signals.held is not None:
             codes.append(128 + signals.held)

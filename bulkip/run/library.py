@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -208,7 +208,8 @@ async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell
         code = code_of(results.counts, end.stop)
         why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
         await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits, tell)
-        await to_thread.run_sync(remember, plan.prepared)
+        with suppress(StoreError):  # the next plan looks into the store of this run instead
+            await to_thread.run_sync(remember, plan.prepared)
     except StoreError as error:
         results.stop = end.stop or storage_stop(error)
     results.exit_code = code_of(results.counts, results.stop)
