@@ -1,5 +1,6 @@
 """Which exit code a run ends with: the table of design.md §2, as one function."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -22,6 +23,11 @@ class ExitCode(IntEnum):
 
 
 SIGNAL_BASE = 128
+RANKS: tuple[int, ...] = (
+    ExitCode.INTERNAL, SIGNAL_BASE, ExitCode.ACCESS, ExitCode.LOCKED, ExitCode.SAFETY, ExitCode.HALTED,
+    ExitCode.UNKNOWN_WRITES, ExitCode.ITEMS_FAILED, ExitCode.EXPECTATION, ExitCode.OK, ExitCode.USAGE,
+)  # fmt: skip
+"""The codes of runs, the gravest first; USAGE is none, since then nothing ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,15 @@ def exit_code(ending: Ending) -> int:
         (ending.expectation_missed or ending.counts.of(Status.MISMATCH) > 0, ExitCode.EXPECTATION),
     )
     return int(next((code for held, code in stops if held), ExitCode.OK))
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the gravest of the exit codes of several runs, by the same precedence; 0 without any."""
+    return min(codes, key=_rank, default=int(ExitCode.OK))
+
+
+def _rank(code: int) -> int:
+    return RANKS.index(min(code, SIGNAL_BASE))
 
 
 def _failed(ending: Ending) -> int:

@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-_WEEK = timedelta(days=7)
+_WEEK, _MORE_THAN_A_MONTH = timedelta(days=7), timedelta(days=31)
 
 
 def period_label(start: int, stop: int, zone: ZoneInfo) -> str:
@@ -15,19 +15,25 @@ def period_label(start: int, stop: int, zone: ZoneInfo) -> str:
     first, last = datetime.fromtimestamp(start, zone), datetime.fromtimestamp(stop, zone)
     if not (_is_midnight(first) and _is_midnight(last)):
         return f"{first:%Y-%m-%dT%H%M%S%z}..{last:%Y-%m-%dT%H%M%S%z}"
-    return _days(first.date(), last.date())
+    return days_label(first.date(), last.date())
 
 
-def _days(first: date, after: date) -> str:
+def days_label(first: date, after: date) -> str:
+    """Return days as a period is written; `after` is the day behind the last one."""
     last = after - timedelta(days=1)
     if first == last:
         return first.isoformat()
-    if first.day == 1 and after == (first + timedelta(days=31)).replace(day=1):
+    if first.day == 1 and after == month_after(first):
         return f"{first:%Y-%m}"
     if first.isoweekday() == 1 and after - first == _WEEK:
         year, week, _ = first.isocalendar()
-        return f"{year}-W{week:02}"
+        return f"{year:04}-W{week:02}"
     return f"{first.isoformat()}..{last.isoformat()}"
+
+
+def month_after(day: date) -> date:
+    """Return the first day of the month after that of a day."""
+    return (day.replace(day=1) + _MORE_THAN_A_MONTH).replace(day=1)
 
 
 def _is_midnight(moment: datetime) -> bool:

@@ -12,6 +12,8 @@ _FORMS = (
     "yesterday, today, last-7-days, last-month, month-to-date, 2026-09, 2026-W37, 2026-09-01, "
     "or A..B of dates, months, weeks, instants or Unix seconds"
 )
+_MOMENTS = "a day like 2026-09-01, an instant like 2026-09-01T03:15+02:00, or Unix seconds"
+_HOUR_S, _QUARTER_S = 3600, 900
 _DECEMBER = 12
 _YEARS = range(1971, 2286)  # whose Unix seconds are positive and have at most 10 digits in every zone
 
@@ -68,6 +70,36 @@ def resolve(text: str, *, now: datetime, zone: ZoneInfo) -> Period:
     return Period(text, start, stop)
 
 
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment that a text means: an instant, Unix seconds, or the first second of a day.
+
+    Without an offset it is the time of the zone. Raises `ValueError` with the
+    reading and the way out.
+    """
+    try:
+        found = _DAY.fullmatch(text)
+        seconds = midnight(_day(*found.groups()), zone) if found else _instant(text, zone, _MOMENTS)
+    except ValueError as wrong:
+        raise ValueError(f"{_shown(text)} {wrong}") from None
+    return datetime.fromtimestamp(seconds, zone)
+
+
+def told(period: Period, zone: ZoneInfo) -> str:
+    """Return from when to when a period is, in a zone, and how long that is in true hours."""
+    ends = " .. ".join(told_moment(at, zone) for at in (period.start, period.stop))
+    seconds = period.stop - period.start
+    length = f"{seconds} s" if seconds % _QUARTER_S else f"{seconds / _HOUR_S:,g} h"
+    return f"{ends} {zone.key} ({length})"
+
+
+def told_moment(seconds: int, zone: ZoneInfo) -> str:
+    """Return a moment as the clocks of a zone show it, with the offset where they show it twice."""
+    at = datetime.fromtimestamp(seconds, zone)
+    twice = at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset()
+    text = at.replace(tzinfo=None).isoformat(" ", "seconds" if at.second else "minutes")
+    return f"{text}{at:%z}" if twice else text
+
+
 def _alone(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, int]:
     today = now.astimezone(zone).date()
     if text in _WORDS:
@@ -80,8 +112,8 @@ def _alone(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, int]:
 
 def _between(text: str, left: str, right: str, zone: ZoneInfo) -> tuple[int, int]:
     first, last = _end(text, left, zone), _end(text, right, zone)
-    start = first if isinstance(first, int) else _midnight(first.first, zone)
-    stop = last if isinstance(last, int) else _midnight(last.after, zone)
+    start = first if isinstance(first, int) else midnight(first.first, zone)
+    stop = last if isinstance(last, int) else midnight(last.after, zone)
     return start, stop
 
 
@@ -131,12 +163,12 @@ def _in_range(day: date) -> date:
     raise ValueError(f"year {day.year} is out of range, write {_YEARS[0]} to {_YEARS[-1]}")
 
 
-def _instant(part: str, zone: ZoneInfo) -> int:
+def _instant(part: str, zone: ZoneInfo, forms: str = _FORMS) -> int:
     if _SECONDS.fullmatch(part):
         return int(part)
     if found := _INSTANT.fullmatch(part):
         return _moment(part, has_offset=found[1] is not None, zone=zone)
-    raise ValueError(_fault(part))
+    raise ValueError(_fault(part, forms))
 
 
 def _moment(part: str, *, has_offset: bool, zone: ZoneInfo) -> int:
@@ -151,7 +183,7 @@ def _moment(part: str, *, has_offset: bool, zone: ZoneInfo) -> int:
     return int(early)
 
 
-def _fault(part: str) -> str:
+def _fault(part: str, forms: str) -> str:
     if _MILLISECONDS.fullmatch(part):
         seconds = int(part) // 1000
         return f"looks like milliseconds ({_stamp(seconds)}); write seconds: {seconds}"
@@ -161,14 +193,14 @@ def _fault(part: str) -> str:
         one, two, year = found.groups()
         readings = f"{year}-{one:0>2}-{two:0>2} or {year}-{two:0>2}-{one:0>2}"
         return f"is ambiguous; write {readings}"
-    return f"is not understood; write {_FORMS}"
+    return f"is not understood; write {forms}"
 
 
 def _seconds_of(days: _Days, zone: ZoneInfo) -> tuple[int, int]:
-    return _midnight(days.first, zone), _midnight(days.after, zone)
+    return midnight(days.first, zone), midnight(days.after, zone)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def midnight(day: date, zone: ZoneInfo) -> int:
     """Return a day's first second; where midnight comes twice the first one, where it is missing the next."""
     return int(datetime.combine(day, time(), zone).timestamp())
 

@@ -103,11 +103,16 @@ def _applies(ready: ReadyStep, spot: _Spot, values: Mapping[str, object]) -> boo
 
 def _form(ready: ReadyStep, spot: _Spot, values: dict[str, object]) -> dict[str, str]:
     rendered = _rendered(ready, spot, values)
+    by_period = "period" in values
     try:
-        return ready.action.build(rendered, ready.allow)
+        form = ready.action.build(rendered, ready.allow)
     except ParameterError as refused:
         problems = (_refused(ready, spot, rendered, *one) for one in refused.problems)
         raise _PlanError(*problems) from refused
+    if (stop := form.get("period_stop")) and (fault := spot.clock.unfinished(int(stop))):
+        name = "period" if by_period else "period_stop"
+        raise _PlanError(_parameter_problem(ready, spot, name, fault))
+    return form
 
 
 def _rendered(ready: ReadyStep, spot: _Spot, values: dict[str, object]) -> dict[str, Rendered]:

@@ -10,7 +10,7 @@ from bulkip.actions import ACTIONS
 from bulkip.actions.action import Action, Allow
 from bulkip.conditions import Condition, compile_condition
 from bulkip.model import Place, Problem, Step
-from bulkip.periods import Period, resolve
+from bulkip.periods import Period, resolve, told_moment
 from bulkip.templates import (
     Constant,
     PeriodFields,
@@ -28,14 +28,28 @@ _BOUNDARIES = frozenset({"period_start", "period_stop"})
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The moment of planning and the job's zone; every relative period is resolved against them."""
+    """The moment of planning and the job's zone; every relative period is resolved against them.
+
+    A period that ends after `over` (Unix seconds) is refused; None takes any.
+    """
 
     now: datetime
     zone: ZoneInfo
+    over: int | None = None
 
     def resolve(self, text: str) -> Period:
         """Return the period that a text means; raise `ValueError` when it means none."""
         return resolve(text, now=self.now, zone=self.zone)
+
+    def unfinished(self, stop: int) -> str | None:
+        """Return why a period that ends so is refused; None when it is over, or need not be."""
+        if self.over is None or stop <= self.over:
+            return None
+        ends, over = (told_moment(at, self.zone) for at in (stop, self.over))
+        return (
+            f"it ends {ends} {self.zone.key} and is not over at {over}; name a period that is, "
+            "or take what there is so far with --partial"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,7 @@ class ReadyStep:
 
     def fixes(self, name: str) -> bool:
         """Say whether the step gives a parameter the same value for every item."""
-        if name in _BOUNDARIES and isinstance(self.period, Period):
+        if name in _BOUNDARIES | {"period"} and isinstance(self.period, Period):
             return True
         renderings = self.params.get(name)
         if renderings is None:

@@ -7,7 +7,7 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import DURATION, EXISTING, Word, option
-from bulkip.cli.running import calling_options, reporting_options, run_options, shown
+from bulkip.cli.running import calling_options, reckoning_options, reporting_options, run_options, shown
 from bulkip.policy import VerifyMode
 from bulkip.run.checking import Asking
 from bulkip.run.checking import check as assert_all
@@ -39,6 +39,7 @@ Exit codes: 0 all match, 3 some could not be read, 4 some do not match, or nothi
 @option("--simulate", is_flag=True, help="Rehearse against a simulator that invents what is there.")
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @filter_options
+@reckoning_options
 @calling_options
 @reporting_options
 def check(job: Path, source: str | None, wait: float, *, allow_empty: bool, **given: Any) -> int:

@@ -16,6 +16,7 @@ from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports.unsaved import unsaved_line
 from bulkip.retry import text_of
+from bulkip.run.collecting import opening_lines
 from bulkip.run.ending import Conclusion, check_own
 from bulkip.run.planning import Prepared
 from bulkip.run.recap import recap_lines
@@ -87,6 +88,8 @@ class TerminalDesk:
         parts += [f"{counted(prepared.lookups, 'server id')} to look up"] if prepared.lookups else []
         run = "" if is_short_lived(prepared) else f" (run {prepared.header.id})"
         self.say(f"{mark}{prepared.job.name}: {', '.join(parts)}{run}")
+        for line in opening_lines(prepared):
+            self.say(f"  {line}")
 
     def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:
         """Tell what the plan would change, now that the present values are known."""

@@ -7,8 +7,10 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, run_dir_option
+from bulkip.cli.running import reckoning_of, reckoning_options
 from bulkip.errors import JobError
 from bulkip.quantities import counted
+from bulkip.run.options import Reckoning
 from bulkip.run.planning import Planning, check_job, doors_of, now_utc, piped_input
 from bulkip.selection import Filters
 from bulkip.settings import load_job, narrowed
@@ -26,18 +28,19 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("jobs", metavar="JOB...", nargs=-1, required=True, type=EXISTING)
 @filter_options
+@reckoning_options
 @run_dir_option
 def validate(jobs: tuple[Path, ...], run_dir: Path, **given: Any) -> int:
     """Check job files and all they name, without a network. Every problem is shown at once."""
     filters = filters_of(given)
     with piped_input() as piped:
         doors = doors_of(piped, run_dir)
-        return max([_validated(path, filters, doors) for path in jobs])
+        return max([_validated(path, filters, doors, reckoning_of(given)) for path in jobs])
 
 
-def _validated(path: Path, filters: Filters, doors: Doors) -> int:
+def _validated(path: Path, filters: Filters, doors: Doors, reckoning: Reckoning) -> int:
     try:
-        frozen, planning = check_job(narrowed(load_job(path), filters), now_utc(), doors)
+        frozen, planning = check_job(narrowed(load_job(path), filters), now_utc(), doors, reckoning)
     except JobError as error:
         click.echo(str(error), err=True)
         return 2

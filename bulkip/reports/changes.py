@@ -71,7 +71,7 @@ def _message(row: StoredRow) -> str | None:
 
 
 def _change(row: StoredRow, form: Mapping[str, str]) -> Change:
-    if row["status"] != Status.NOT_RUN:
+    if row["status"] not in {Status.NOT_RUN, Status.OK}:  # what was collected before is to be read, too
         return Change.NONE if row["status"] == Status.UNCHANGED else Change.LEFT_OUT
     if not row["writes"]:
         return Change.READ

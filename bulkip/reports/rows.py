@@ -15,6 +15,7 @@ FIELDS = (
     "finished_at", "duration_ms",
 )  # fmt: skip
 
+PARTIAL = "partial: the period was not over when it was asked for"
 Row = dict[str, JsonValue]
 LEFT = frozenset({Status.NOT_RUN, Status.UNKNOWN})
 
@@ -67,7 +68,8 @@ def _note(row: StoredRow) -> str | None:
     led = f"when planned, {row['lead_reason']}" if leads_astray(row) and not refused else None
     told = row["status"] == Status.MISMATCH or row["message"] == row["proof_reason"]
     missing = f"not verified: {row['proof_reason']}" if row["verified"] == 0 and not told else None
-    return "; ".join(filter(None, (row["note"], blind, led, missing))) or None
+    partial = PARTIAL if row["partial"] else None
+    return "; ".join(filter(None, (row["note"], partial, blind, led, missing))) or None
 
 
 def _went_blind(row: StoredRow) -> bool:

@@ -25,6 +25,7 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "total": counts.total,
         "by_status": {status.value: counts.by_status[status] for status in Status if counts.of(status)},
         "by_class": dict(reader.class_counts()),
+        "partial": reader.unfinished(),
         "calls": calls,
         "rate_reached_per_s": round(calls / seconds, 2) if seconds >= 1 else None,
         "waits": reader.remembered("waits") or [],

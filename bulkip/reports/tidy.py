@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bulkip.exactjson import exact_value
 from bulkip.model import JsonValue, Status
-from bulkip.store import RunReader, StoredRow
+from bulkip.store import COLLECTED_BY, RunReader, StoredRow
 
 TRAFFIC = "get_traffic"
 
@@ -48,9 +48,10 @@ def traffic_rows(reader: RunReader) -> Iterator[TrafficRow]:
             yield from _rows_of(row, own)
 
 
-def run_of(_row: StoredRow, own: str) -> str:
+def run_of(row: StoredRow, own: str) -> str:
     """Return the run that asked for the figures of an item; `own` is the run whose item it is."""
-    return own
+    note = row["note"] or ""
+    return note.removeprefix(COLLECTED_BY) if note.startswith(COLLECTED_BY) else own
 
 
 def utc_text(moment: datetime) -> str:

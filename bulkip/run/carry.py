@@ -11,6 +11,7 @@ from bulkip.events import Event
 from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
 from bulkip.run.beforehand import stages_before
+from bulkip.run.collecting import note_reports, remember
 from bulkip.run.ending import (
     Conclusion,
     LastWord,
@@ -201,7 +202,17 @@ def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     if problems and stop is None:
         stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
     code = code_of(counts, stop, safety=safety is not None, internal=reached.internal, missed=missed)
+    _remember(prepared, () if code or problems else way.reports, way.desk)
     return Conclusion(prepared, counts, code, stop, safety, way.reports, problems)
+
+
+def _remember(prepared: Prepared, whole: Sequence[ReportSpec], desk: Desk) -> None:
+    """Keep what was collected beyond this run; where that fails, the next plan looks into its store."""
+    try:
+        remember(prepared)
+        note_reports(prepared, whole)
+    except StoreError as error:
+        desk.warn(str(error))
 
 
 def _last_word(reached: Reached, counts: Counts, *, missed: bool) -> LastWord:

@@ -37,6 +37,7 @@ def check(loaded: LoadedJob, options: RunOptions, desk: Desk, asking: Asking) ->
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
+    now = now_utc()
     job = as_check(loaded.job, asking)
     signals = Signals()
     signals.interrupt()
@@ -45,7 +46,7 @@ def check(loaded: LoadedJob, options: RunOptions, desk: Desk, asking: Asking) ->
     reach = reach_of(job, options, desk.warn)
     with Locks(Claim("check", job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
-        prepared = prepare(replace(loaded, job=job), options, now_utc(), reach.ask_free_ips)
+        prepared = prepare(replace(loaded, job=job), options, now, reach.ask_free_ips)
         reports = placed(reports, prepared, job, options)
         locks.take_run(prepared.run_dir)
         way = Way(options, desk, reports, signals)

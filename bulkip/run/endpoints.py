@@ -17,6 +17,7 @@ from bulkip.run.locking import Account
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import AskFreeIps, Prepared, overridden
 from bulkip.run.rehearsal import seeds_of
+from bulkip.run.seams import sent_before
 from bulkip.run.secret import purse_secrets
 from bulkip.settings import Job
 from bulkip.simulator import DnsSettings, EmbeddedSimulator, Fault, SimulatorSettings, read_faults
@@ -54,7 +55,7 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
     endpoint, account = endpoint_of(job.api, os.environ, warn)
     asked = overridden(job, options.overrides)
     return Reach(
-        lambda _prepared: nullcontext(endpoint), lambda source: free_ips(asked, endpoint, source), account
+        lambda prepared: _real(endpoint, prepared), lambda source: free_ips(asked, endpoint, source), account
     )
 
 
@@ -76,6 +77,13 @@ def endpoint_of(
     token, key = purse_secrets(api, environment, warn)
     endpoint = Endpoint(api.url, Purse(time.time, token=token, key=key))
     return endpoint, Account(api.url, lock_name(api.url, token or key))
+
+
+@contextmanager
+def _real(endpoint: Endpoint, prepared: Prepared) -> Iterator[Endpoint]:
+    """Give an endpoint that knows what runs before this one sent within the longest window."""
+    endpoint.sent.extend(sent_before(prepared, time.time()))
+    yield endpoint
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from bulkip.outage import Breaker
 from bulkip.purse import Purse
 from bulkip.run.halting import storage_stop
 from bulkip.run.planning import Prepared
+from bulkip.run.seams import remembered_s
 from bulkip.settings import Job
 from bulkip.store import RunReader, RunWriter, open_writer
 from bulkip.store.recount import ALLOWED_IN
@@ -138,9 +139,8 @@ async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> P
     nobody knows when, so it counts as sent just now.
     """
     limits = prepared.job.limits
-    longest_s = max(rate.period_s for rate in limits.rate) * 2
     now = time.time()
-    sent = await to_thread.run_sync(reader.sent_since, now - longest_s)
+    sent = await to_thread.run_sync(reader.sent_since, now - remembered_s(limits))
     cut_off = await to_thread.run_sync(reader.in_flight)
     ages = [max(0.0, now - at) for at in (*sent, *endpoint.sent)]
     return Pacer(limits.rate, limits.headroom, [*ages, *[0.0] * cut_off])

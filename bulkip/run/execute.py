@@ -1,6 +1,7 @@
 """A run from the job file on: check everything, freeze the plan, carry it out."""
 
 from bulkip.run.carry import Desk, Guard, Way, carry_out
+from bulkip.run.collecting import recall, still_to_write
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks
@@ -12,7 +13,11 @@ from bulkip.settings import LoadedJob
 
 
 def execute(
-    loaded: LoadedJob, options: RunOptions, desk: Desk, guard: Guard = lambda _reader: None
+    loaded: LoadedJob,
+    options: RunOptions,
+    desk: Desk,
+    guard: Guard = lambda _reader: None,
+    signals: Signals | None = None,
 ) -> Conclusion:
     """Run a job to its end and write its reports; a `guard` looks at the plan before the question.
 
@@ -23,14 +28,17 @@ def execute(
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
-    signals = Signals()
+    now = now_utc()  # once: a wait for the lock must not change what `yesterday` means
+    signals = signals or Signals()
     signals.interrupt()
     reports = options.reports_of(loaded.job)
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
     with Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
-        prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips)
+        prepared = prepare(loaded, options, now, reach.ask_free_ips)
         reports = placed(reports, prepared, loaded.job, options)
+        prepared = recall(prepared, refresh=options.reckoning.refresh)
         locks.take_run(prepared.run_dir)
-        return carry_out(prepared, reach.open, Way(options, desk, reports, signals, guard=guard))
+        way = Way(options, desk, still_to_write(prepared, reports), signals, guard=guard)
+        return carry_out(prepared, reach.open, way)

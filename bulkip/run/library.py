@@ -3,8 +3,9 @@
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from anyio import CancelScope, create_memory_object_stream, create_task_group, from_thread, to_thread
@@ -17,6 +18,7 @@ from bulkip.model import Counts, Item, Result
 from bulkip.policy import Rollout, VerifyMode
 from bulkip.reports.unsaved import unsaved_line
 from bulkip.run.beforehand import stages_before
+from bulkip.run.collecting import recall, remember
 from bulkip.run.ending import LastWord, Tell, Waits, check_own, close_books, code_of
 from bulkip.run.endpoints import reach_of
 from bulkip.run.engine import Endpoint, allowance_of
@@ -96,11 +98,14 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
     if job.job is None:
         raise JobError(job.problems)
     _refuse_what_only_commands_do(job.job)
+    now = now_utc()
     reach = await to_thread.run_sync(reach_of, job.job, options, _ignore)
     async with _closed_on_a_thread() as stack:
         locks = stack.enter_context(Locks(Claim("library", job.job.name, options, _ignore, _ignore, _pause)))
         await to_thread.run_sync(locks.take_account, reach.account)
-        prepared = await to_thread.run_sync(prepare, job, options, now_utc(), reach.ask_free_ips)
+        prepared = await to_thread.run_sync(prepare, job, options, now, reach.ask_free_ips)
+        again = partial(recall, refresh=options.reckoning.refresh)
+        prepared = await to_thread.run_sync(again, prepared)
         await to_thread.run_sync(locks.take_run, prepared.run_dir)
         endpoint = await to_thread.run_sync(stack.enter_context, reach.open(prepared))
         allowance = await to_thread.run_sync(allowance_of, prepared)
@@ -203,6 +208,8 @@ async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell
         code = code_of(results.counts, end.stop)
         why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
         await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits, tell)
+        with suppress(StoreError):  # the next plan looks into the store of this run instead
+            await to_thread.run_sync(remember, plan.prepared)
     except StoreError as error:
         results.stop = end.stop or storage_stop(error)
     results.exit_code = code_of(results.counts, results.stop)

@@ -30,6 +30,19 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True)
+class Reckoning:
+    """As of when periods are reckoned: `as_of` in the caller's words, None for now.
+
+    `partial` takes periods that are not over; `refresh` asks again for what was
+    collected before.
+    """
+
+    as_of: str | None = None
+    partial: bool = False
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a job is to be run; None leaves a setting to the job file.
 
@@ -52,6 +65,7 @@ class RunOptions:
     shown: str | None = None
     allow_unread: bool = False
     on_exists: OnExists | None = None
+    reckoning: Reckoning = field(default_factory=Reckoning)
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""

@@ -9,23 +9,26 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from bulkip.actions import ACTIONS
+from bulkip.askedperiods import AskedPeriods
 from bulkip.conflicts import MainAddresses, Told
 from bulkip.errors import JobError
 from bulkip.model import Item, Problem, Target
+from bulkip.periods import Period
 from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
 from bulkip.policy import Limits, Percent, RetryPolicy, Safety, Timeouts
 from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.run.earlier import left_behind
 from bulkip.run.freeips import nobody_to_ask
-from bulkip.run.options import Overrides, RunOptions
+from bulkip.run.options import Overrides, Reckoning, RunOptions
+from bulkip.run.reckoning import clock_of, over_s
 from bulkip.settings import Job, LoadedJob, frozen_settings
 from bulkip.sources import FreeIpsSource
-from bulkip.steps import Clock
 from bulkip.store import Frozen, RunHeader, Writing, check, freeze
+from bulkip.store.collected import NOTHING, Collected
+from bulkip.store.questions import OVER
 from bulkip.tally import Tally
 from bulkip.targets import Doors, TargetReader
 from bulkip.version import __version__
@@ -33,6 +36,8 @@ from bulkip.version import __version__
 T = TypeVar("T", Limits, RetryPolicy, Timeouts, Safety)
 AskFreeIps = Callable[[FreeIpsSource], Sequence[str]]
 """Asks the API for free addresses while a plan is made; raises SourceError when it gives none."""
+
+TODAY = Reckoning()
 
 WRITING = Writing(
     actions=frozenset(name for name, action in ACTIONS.items() if action.writes),
@@ -48,7 +53,11 @@ def writing_of(loaded: LoadedJob) -> Writing:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A frozen plan that is ready to start; `writes` are those of the plan, before anything was read."""
+    """A frozen plan that is ready to start; `writes` are those of the plan, before anything was read.
+
+    `periods` are those that it asks for, `collected` is what of it earlier runs
+    brought home already.
+    """
 
     run_dir: Path
     header: RunHeader
@@ -58,6 +67,8 @@ class Prepared:
     repeated: int
     tallies: tuple[Tally, ...] = ()
     lookups: int = 0
+    periods: tuple[Period, ...] = ()
+    collected: Collected = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +82,28 @@ class RunPlace:
 class Planning:
     """Reads the targets of a job once and renders its items as they come."""
 
-    def __init__(self, loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> None:
-        """Plan as of `now`, which every relative period counts from; `doors` lead to what is in no file."""
+    def __init__(
+        self, loaded: LoadedJob, now: datetime, doors: Doors | None = None, reckoning: Reckoning = TODAY
+    ) -> None:
+        """Plan at `now`, by that reckoning of periods; `doors` lead to what is in no file."""
         self._problems = loaded.problems
-        zone = ZoneInfo(loaded.job.timezone if loaded.job else "UTC")
+        clock = clock_of(loaded.job.timezone if loaded.job else "UTC", now, reckoning)
         ipv6 = loaded.safety.allow_ipv6
-        self._rules = Rules.of(loaded.steps, Clock(now, zone), loaded.vars, allow_ipv6=ipv6)
+        self._rules = Rules.of(loaded.steps, clock, loaded.vars, allow_ipv6=ipv6)
+        self._asked = AskedPeriods(
+            one.period for one in self._rules.with_ip if isinstance(one.period, Period)
+        )
         self._reader = target_reader(loaded, doors or Doors())
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
         """What each source of targets came to, once the stream is exhausted."""
         return self._reader.tallies
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The periods that are asked for, once the stream is exhausted."""
+        return self._asked.periods()
 
     def stream(self) -> Iterator[Item | Problem]:
         """Yield every item in plan order, and every problem of the job and its files, once."""
@@ -92,6 +113,7 @@ class Planning:
                 if told.is_new(one):
                     yield one
             else:
+                self._asked.take(one)
                 yield one
                 yield from mains.feed(one)
 
@@ -123,10 +145,12 @@ def piped_input() -> PipedInput:
     return PipedInput(sys.stdin.buffer if sys.stdin is not None else None)
 
 
-def check_job(loaded: LoadedJob, now: datetime, doors: Doors | None = None) -> tuple[Frozen, Planning]:
+def check_job(
+    loaded: LoadedJob, now: datetime, doors: Doors | None = None, reckoning: Reckoning = TODAY
+) -> tuple[Frozen, Planning]:
     """Go through a whole job without keeping or sending anything; raises JobError with every problem."""
     with piped_input() as piped:
-        planning = Planning(loaded, now, doors or doors_of(piped, DEFAULT_RUN_DIR))
+        planning = Planning(loaded, now, doors or doors_of(piped, DEFAULT_RUN_DIR), reckoning)
         return check(planning.stream(), writing_of(loaded)), planning
 
 
@@ -146,17 +170,18 @@ def prepare(
     with piped_input() as piped:
         doors = doors_of(piped, options.run_dir, ask_free_ips)
         if loaded.job is None or any(isinstance(source, FreeIpsSource) for source in loaded.sources):
-            check(Planning(loaded, now, replace(doors, ask_free_ips=None)).stream(), writing_of(loaded))
+            trial = Planning(loaded, now, replace(doors, ask_free_ips=None), options.reckoning)
+            check(trial.stream(), writing_of(loaded))
         if loaded.job is None:
             raise JobError(loaded.problems)
-        planning = Planning(loaded, now, doors)
+        planning = Planning(loaded, now, doors, options.reckoning)
         job = overridden(loaded.job, options.overrides)
         place = place or _new_place(options, now)
         header = _header(job, options, now, place.run_id)
         run_dir = place.folder
         frozen = freeze(run_dir, header, planning.stream(), writing_of(loaded))
     counts = (frozen.items, frozen.writes, frozen.repeated)
-    return Prepared(run_dir, header, job, *counts, planning.tallies, frozen.lookups)
+    return Prepared(run_dir, header, job, *counts, planning.tallies, frozen.lookups, planning.periods)
 
 
 def prepare_items(
@@ -216,7 +241,7 @@ def _header(job: Job, options: RunOptions, now: datetime, run_id: str) -> RunHea
         simulated=options.simulate,
         created_at=stamp.timestamp(),
         version=__version__,
-        settings=frozen_settings(job),
+        settings={**frozen_settings(job), OVER: over_s(job.timezone, now, options.reckoning)},
     )
 
 

@@ -57,6 +57,7 @@ def made_plan(loaded: LoadedJob, options: RunOptions, desk: Desk, out: str | Non
     if loaded.job is None:
         prepare(loaded, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
+    now = now_utc()
     signals = Signals()
     signals.interrupt()
     check_reports([ReportSpec("plan", out)] if out else [], loaded.job, options)
@@ -65,7 +66,7 @@ def made_plan(loaded: LoadedJob, options: RunOptions, desk: Desk, out: str | Non
         locks = open_.enter_context(Locks(Claim("plan", loaded.job.name, options, desk.say, desk.warn)))
         locks.take_account(reach.account)
         place = open_.enter_context(short_lived(options.run_dir, locks))
-        prepared = prepare(loaded, options, now_utc(), reach.ask_free_ips, place=place)
+        prepared = prepare(loaded, options, now, reach.ask_free_ips, place=place)
         conclusion = carry_out(prepared, reach.open, Way(options, desk, (), signals, apply=False))
         with RunReader(place.folder) as reader:
             changes = reader.planned_changes()

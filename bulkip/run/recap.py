@@ -53,7 +53,7 @@ def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
         told = summary(reader)
         mark = "SIMULATED " if told["simulated"] else ""
         yield from wrapped(f"{mark}{prepared.job.name}: {outcome(told | {'simulated': False})}", width, 2)
-        for part in (_effort, _waits, _troubles):
+        for part in (_effort, _partial, _waits, _troubles):
             yield from _told(part(reader, told), width)
         yield from _told(_proofs(reader, checked=prepared.job.check is not None), width)
         doubtful_ip = _doubtful_ip(reader, conclusion)
@@ -79,6 +79,13 @@ def _effort(reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:
         yield Line(lasted(max(0.0, ended - began)), "took")
     pace = f", {told['rate_reached_per_s']}/s reached" if told["rate_reached_per_s"] else ""
     yield Line(f"{told['calls']:,}{pace}", "calls")
+
+
+def _partial(_reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:
+    """Yield how many readings are of a period that goes on, and so are not what they will be."""
+    count = told["partial"]
+    if isinstance(count, int) and count:
+        yield Line(f"{counted(count, 'item')}: the period was not over, so it will be asked again", "partial")
 
 
 def _waits(_reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:

@@ -14,7 +14,7 @@ from bulkip.store.discoveries import (
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
 from bulkip.store.proofs import Proofs, unlooked
-from bulkip.store.questions import PROOF_REQUIRED
+from bulkip.store.questions import COLLECTED_BY, PROOF_REQUIRED
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
@@ -23,6 +23,7 @@ from bulkip.store.spans import Spans
 from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
+    "COLLECTED_BY",
     "PROOF_REQUIRED",
     "TO_DO_AGAIN",
     "Attempt",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from bulkip.model import ErrorClass, Purpose, Status
+from bulkip.store.questions import COLLECTED_BY
 from bulkip.wire import VerdictKind
 
 
@@ -75,6 +76,8 @@ _OPENABLE = f"({_words(Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.SK
 _SURE = f"({_words(Status.FAILED, Status.UNCHANGED, Status.CONFLICT, Status.SKIPPED)})"
 _ENDED = f"({_words(Status.CHANGED, Status.UNVERIFIED)})"
 _SETS_PTR = "item.shown AND CASE WHEN json_valid(item.form) THEN json_extract(item.form, '$.ptr') NOTNULL END"
+_COLLECTED = f"(item.action = 'get_traffic' AND COALESCE(result.note, '') LIKE '{COLLECTED_BY}%')"
+"""Whether an earlier run had the answer, so that this one asked nobody."""
 _NUMBERS = "('integer', 'real')"
 _ACCEPTED = f"attempt.purpose = '{Purpose.CALL}' AND attempt.outcome IN {_ANSWERED}"
 _SEEN = f"(attempt.purpose IN {_READINGS} OR {_FOLLOWED_UP}) AND attempt.outcome IN {_ANSWERED}"
@@ -157,7 +160,7 @@ CHECKS: tuple[Check, ...] = (
     Check(Law.L4, "`unchanged`, but nobody looked", _READ_BACK,
           f"{_ENDS} item.shown AND status = '{Status.UNCHANGED}' AND NOT EXISTS {_OF_ITEM} {_SEEN})"),
     Check(Law.L4, "`ok`, but no answer was taken", _READ_BACK,
-          f"{_ENDS} status = '{Status.OK}' AND NOT EXISTS {_OF_ITEM} {_ACCEPTED})"),
+          f"{_ENDS} status = '{Status.OK}' AND NOT {_COLLECTED} AND NOT EXISTS {_OF_ITEM} {_ACCEPTED})"),
     Check(Law.L4, "`unknown`, but nothing was sent that could have changed it", _SETTLE,
           f"{_ENDS} status = '{Status.UNKNOWN}' AND NOT EXISTS "
           f"{_OF_ITEM} attempt.purpose = '{Purpose.CALL}')"),

@@ -5,6 +5,16 @@ from bulkip.proof import Leading
 
 PROOF_REQUIRED = "proof_required"
 """The fact that a run keeps when a write counts as done only once it is proved."""
+COLLECTED_BY = "collected by run "
+"""How the note of an item begins that was not asked, because an earlier run had its reading."""
+OVER = "over"
+"""The setting that a run keeps about its plan: until when a period was over, in Unix seconds."""
+STOP = "CAST(json_extract(item.form, '$.period_stop') AS INTEGER)"
+UNFINISHED = f"""
+(item.action = 'get_traffic' AND result.status = '{Status.OK}' AND {STOP} >
+  (SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings'))
+"""
+"""Whether a reading is of a period that was not over when the run was planned."""
 STATUS = f"""
 CASE
   WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
@@ -33,8 +43,8 @@ SELECT item.number, item.key, item.action, item.ip, {FORM} AS form, item.source,
   result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
   result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
   proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at,
-  reading.names AS before_names,
   (SELECT reason FROM unread WHERE unread.item = item.number) AS unread_reason,
+  reading.names AS before_names, {UNFINISHED} AS partial,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
   (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
     FROM attempt WHERE attempt.item = item.number) AS started_at,

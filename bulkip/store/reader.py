@@ -21,6 +21,7 @@ from bulkip.store.questions import (
     PROVABLE,
     ROW_COLUMNS,
     STATUS,
+    UNFINISHED,
     UNREAD,
 )
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
@@ -185,6 +186,10 @@ class RunReader:
     def writes_left(self) -> int:
         """Count the writes that have no result yet."""
         return self._count("WHERE item.writes AND result.status IS NULL")
+
+    def unfinished(self) -> int:
+        """Count the readings of periods that were not over when they were planned."""
+        return self._count(f"WHERE {UNFINISHED}")
 
     def addresses_to_write(self) -> tuple[int, int]:
         """Return how many addresses this run writes to or has written to, and for how many all is done."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkip.exitcode import Ending, ExitCode, exit_code
+from bulkip.exitcode import Ending, ExitCode, exit_code, worst
 from bulkip.model import Counts, Status
 
 FROZEN = {
@@ -107,3 +107,20 @@ def test_good_items_hide_no_bad_one(ending: Ending) -> None:
     more = Counts({**ending.counts.by_status, Status.CHANGED: 10_000, Status.OK: 10_000})
 
     assert exit_code(replace(ending, counts=more)) == exit_code(ending)
+
+
+@pytest.mark.parametrize(
+    ("codes", "gravest"),
+    [
+        pytest.param([], 0, id="none"),
+        pytest.param([0, 0], 0, id="all_well"),
+        pytest.param([3, 4, 0], 3, id="failed_before_missed"),
+        pytest.param([3, 9, 6], 6, id="halted"),
+        pytest.param([6, 5, 7], 7, id="access"),
+        pytest.param([8, 130], 130, id="signal"),
+        pytest.param([143, 1], 1, id="bug"),
+    ],
+)
+def test_several_runs_end_with_the_gravest_code(codes: list[int], gravest: int) -> None:
+    """Runs that belong together end with one code, by the precedence of a single run."""
+    assert worst(codes) == gravest

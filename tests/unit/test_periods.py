@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkip.periods import resolve
+from bulkip.periods import Period, moment, resolve, told
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 9, 10, 22, 30, tzinfo=UTC)  # already the 11th in Amsterdam
@@ -56,6 +56,8 @@ def test_period_is_resolved_in_the_zone(text: str, start: str, stop: str) -> Non
     [
         pytest.param("2026-03-29", "Europe/Amsterdam", 23, id="spring"),
         pytest.param("2026-10-25", "Europe/Amsterdam", 25, id="autumn"),
+        pytest.param("2026-03-08", "America/New_York", 23, id="spring_new_york"),
+        pytest.param("2026-11-01", "America/New_York", 25, id="autumn_new_york"),
         pytest.param("2018-11-04", "America/Sao_Paulo", 23, id="midnight_is_missing"),
         pytest.param("2026-03-29", "UTC", 24, id="utc"),
     ],
@@ -104,3 +106,63 @@ def test_any_text_is_a_period_or_a_value_error(text: str) -> None:
         return
 
     assert 0 < period.start < period.stop < 10**10
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        pytest.param("2026-09-11", "2026-09-10T22:00", id="day"),
+        pytest.param("2026-10-25", "2026-10-24T22:00", id="day_of_a_clock_change"),
+        pytest.param("2026-09-11T03:15", "2026-09-11T01:15", id="local"),
+        pytest.param("2026-09-11T03:15Z", "2026-09-11T03:15", id="utc"),
+        pytest.param("2026-09-11T03:15:30-05:00", "2026-09-11T08:15:30", id="offset"),
+        pytest.param("1788220800", "2026-09-01T00:00", id="seconds"),
+    ],
+)
+def test_moment_is_read_in_the_zone(text: str, utc: str) -> None:
+    """A date is its first second, an instant without an offset is the zone's time."""
+    assert moment(text, AMSTERDAM) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(
+            "1788220800000", "milliseconds (2026-09-01T00:00:00Z); write seconds", id="milliseconds"
+        ),
+        pytest.param("01/02/2026", "ambiguous; write 2026-01-02 or 2026-02-01", id="ambiguous"),
+        pytest.param("2026-10-25T02:30", "falls into a clock change of Europe/Amsterdam", id="twice"),
+        pytest.param("20260901", "looks like a date; write 2026-09-01", id="compact"),
+        pytest.param("2026-09", "is not understood; write a day like", id="month"),
+        pytest.param("yesterday", "is not understood; write a day like", id="word"),
+        pytest.param("2026-02-30", "no date of the calendar", id="no_date"),
+    ],
+)
+def test_bad_moment_shows_its_reading(text: str, reason: str) -> None:
+    """What is no moment is told with what it looks like, and what to write."""
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        moment(text, AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "shown"),
+    [
+        pytest.param(
+            "2026-03-29", "Europe/Amsterdam", "2026-03-29 00:00 .. 2026-03-30 00:00 Europe/Amsterdam (23 h)"
+        ),
+        pytest.param(
+            "2026-11-01", "America/New_York", "2026-11-01 00:00 .. 2026-11-02 00:00 America/New_York (25 h)"
+        ),
+        pytest.param(
+            "1792888200..1792891800",
+            "Europe/Amsterdam",
+            "2026-10-25 02:30+0200 .. 2026-10-25 02:30+0100 Europe/Amsterdam (1 h)",
+        ),
+        pytest.param("1788220800..1788220801", "UTC", "2026-09-01 00:00 .. 2026-09-01 00:00:01 UTC (1 s)"),
+    ],
+)
+def test_period_is_told_with_its_true_length(text: str, zone: str, shown: str) -> None:
+    """Both ends are told by the zone's clocks, with an offset where these are ambiguous."""
+    period = resolve(text, now=NOW, zone=ZoneInfo(zone))
+
+    assert told(Period("", period.start, period.stop), ZoneInfo(zone)) == shown

@@ -1,0 +1,96 @@
+"""A range of nights, pulled one run after the other: the same job, each time for another period."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bulkip.characters import quoted
+from bulkip.errors import UsageError
+from bulkip.model import Step
+from bulkip.nights import By, nights
+from bulkip.reports.output import STDOUT
+from bulkip.run.options import RunOptions
+from bulkip.run.reckoning import clock_of
+from bulkip.settings import Job, LoadedJob
+
+BY_PERIOD = re.compile(r"\{\{[^{}]*\bperiod\b")
+"""A path that is another one for each period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Which range is to be pulled, in the caller's words, and how much of it in each run."""
+
+    text: str
+    by: By = By.DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One run of a backfill: its period as it is written, and the job that pulls just that."""
+
+    period: str
+    loaded: LoadedJob
+
+
+def nights_of(loaded: LoadedJob, options: RunOptions, wanted: Backfill, now: datetime) -> tuple[Night, ...]:
+    """Return the runs that a backfill consists of, the oldest period first.
+
+    Raises UsageError when the job pulls no period, the range is none or is not
+    over, or the runs would write over each other's reports.
+    """
+    job = loaded.job
+    if job is None:  # whoever runs it tells its problems
+        return (Night(wanted.text, loaded),)
+    _refuse_others(job)
+    clock = clock_of(job.timezone, now, options.reckoning)
+    try:
+        period = clock.resolve(wanted.text)
+        texts = nights(period, wanted.by, clock.zone)
+    except ValueError as wrong:
+        raise UsageError(f"--backfill: {wrong}") from None
+    if fault := clock.unfinished(period.stop):
+        raise UsageError(f"--backfill {quoted(wanted.text)}: {fault}")
+    if len(texts) > 1:
+        _refuse_overwriting(job, options)
+    return tuple(Night(text, _for_period(loaded, text)) for text in texts)
+
+
+def _refuse_others(job: Job) -> None:
+    """Raise UsageError when an action of the job would do the same in every run, or pulls a fixed period."""
+    for step in job.steps:
+        if not (step.action == "get_traffic" and _states_period(step)):
+            raise UsageError(
+                f"{step.place}: --backfill is for jobs of get_traffic with `period`, and {step.action} "
+                f"(step {step.name}) is none; leave it out with --tags, or give it a `period`"
+            )
+
+
+def _states_period(step: Step) -> bool:
+    return step.period is not None or "period" in step.params
+
+
+def _refuse_overwriting(job: Job, options: RunOptions) -> None:
+    """Raise UsageError when a report has the same place whatever the period."""
+    for report in options.reports_of(job):
+        if report.path != STDOUT and not BY_PERIOD.search(report.path):
+            raise UsageError(
+                f"{report.path}: every run of --backfill would write this report over that of the "
+                "run before; name the period in its path, such as "
+                f"{report.format}={{{{ period.start | date('%Y-%m-%d') }}}}.{report.format}"
+            )
+
+
+def _for_period(loaded: LoadedJob, text: str) -> LoadedJob:
+    """Return a job with this period in place of its own."""
+    steps = tuple(_with_period(loaded.steps, text))
+    return replace(loaded, steps=steps, job=loaded.job and replace(loaded.job, steps=steps))
+
+
+def _with_period(steps: tuple[Step, ...], text: str) -> Iterator[Step]:
+    for step in steps:
+        if "period" in step.params:
+            yield replace(step, params={**step.params, "period": text})
+        else:
+            yield replace(step, period=text)
