@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from bulkip.model import Counts, Item, Result, Status
     from bulkip.run.library import Plan, Results, load_job, plan_job, run_job
-    from bulkip.run.options import Overrides, RunOptions
+    from bulkip.run.options import Overrides, Reckoning, RunOptions
 
 _HOMES = {
     "bulkip.errors": (
@@ -34,7 +34,7 @@ _HOMES = {
     ),
     "bulkip.model": ("Counts", "Item", "Result", "Status"),
     "bulkip.run.library": ("Plan", "Results", "load_job", "plan_job", "run_job"),
-    "bulkip.run.options": ("Overrides", "RunOptions"),
+    "bulkip.run.options": ("Overrides", "Reckoning", "RunOptions"),
 }  # fmt: skip
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Locked",
     "Overrides",
     "Plan",
+    "Reckoning",
     "Result",
     "Results",
     "RunOptions",

@@ -82,7 +82,8 @@ def endpoint_of(
 @contextmanager
 def _real(endpoint: Endpoint, prepared: Prepared) -> Iterator[Endpoint]:
     """Give an endpoint that knows what runs before this one sent within the longest window."""
-    endpoint.sent.extend(sent_before(prepared, time.time()))
+    known = set(endpoint.sent)  # a trial of the plan may have opened it before
+    endpoint.sent.extend(at for at in sent_before(prepared, time.time()) if at not in known)
     yield endpoint
 
 

@@ -89,6 +89,9 @@ class Results:
 async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIterator[Plan]:
     """Freeze the plan of a job and read the values before its writes; nothing is written to the API.
 
+    Traffic that earlier runs collected is settled in the plan: it is in the
+    counts, and does not come as a result again.
+
     Raises UsageError for a rollout or a verification, which are the command
     line's, JobError with every problem of the targets, Locked when another run
     works for the account, AccessError or Halt when the reading was stopped. The

@@ -173,10 +173,9 @@ class Ledger:
 
     def _begin_file(self) -> None:
         """Make the tables of a new file, and refuse one that is not ours."""
-        if self._db.execute("PRAGMA page_count").fetchone() == (0,):
-            self._db.execute("PRAGMA journal_mode=WAL")
+        if self._is_empty():
             with self._transaction():  # of two that begin at once, the second finds the tables
-                if self._db.execute("PRAGMA application_id").fetchone() == (0,):
+                if self._is_empty():
                     for statement in TABLES.split(";"):
                         self._db.execute(statement)
                     self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -184,6 +183,9 @@ class Ledger:
         self._check_ours()
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+
+    def _is_empty(self) -> bool:
+        return self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
     def _check_ours(self) -> None:
         (application,) = self._db.execute("PRAGMA application_id").fetchone()

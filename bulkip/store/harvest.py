@@ -21,6 +21,7 @@ SELECT CAST(json_extract(item.form, '$.period_start') AS INTEGER), {STOP},
   result.value, result.empty, result.message, result.settled_at
 FROM item JOIN result ON result.item = item.number AND result.generation = item.generation
 WHERE item.action = 'get_traffic' AND result.status = '{Status.OK}' AND {STOP} <= ?
+  AND result.settled_at >= {STOP}
   AND EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND purpose = '{Purpose.CALL}'
     AND outcome IN ('{VerdictKind.SUCCESS}', '{VerdictKind.EMPTY}'))
 """

@@ -7,14 +7,14 @@ PROOF_REQUIRED = "proof_required"
 """The fact that a run keeps when a write counts as done only once it is proved."""
 COLLECTED_BY = "collected by run "
 """How the note of an item begins that was not asked, because an earlier run had its reading."""
-OVER = "over"
+OVER = "periods_until_s"
 """The setting that a run keeps about its plan: until when a period was over, in Unix seconds."""
 STOP = "CAST(json_extract(item.form, '$.period_stop') AS INTEGER)"
 UNFINISHED = f"""
-(item.action = 'get_traffic' AND result.status = '{Status.OK}' AND {STOP} >
-  (SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings'))
+(item.action = 'get_traffic' AND result.status = '{Status.OK}' AND (result.settled_at < {STOP} OR
+  {STOP} > (SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings')))
 """
-"""Whether a reading is of a period that was not over when the run was planned."""
+"""Whether a reading is of a period that was not over when the run was planned, or when it was made."""
 STATUS = f"""
 CASE
   WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1

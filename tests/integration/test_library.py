@@ -227,3 +227,21 @@ async def test_protection_that_only_commands_heed_is_refused(tmp_path: Path, set
                 pass
 
         assert api.log.total == 0
+
+
+async def test_traffic_that_was_collected_is_not_asked_again(empty_folder: Path) -> None:
+    """The second run of a night has every address in its counts, and asks for none."""
+    async with provider() as api:
+        path = job(empty_folder, api.url)
+        text = path.read_text().partition("actions:")[0]
+        path.write_text(f"{text}actions: [{{action: get_traffic, period: yesterday}}]\n")
+        options = RunOptions(empty_folder / "runs", overrides=FAST)
+        settled = []
+
+        for _night in range(2):
+            async with plan_job(await loaded(path), options) as plan, run_job(plan) as results:
+                settled.append([item.ip async for item, _result in results])
+
+        assert [len(addresses) for addresses in settled] == [16, 0]
+        assert (results.counts.of(Status.OK), results.exit_code) == (16, 0)
+        assert api.state.count("get_traffic") == 16

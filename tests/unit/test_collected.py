@@ -4,19 +4,21 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from anyio import run
 
 from bulkip.errors import StoreError
 from bulkip.keys import key_of
-from bulkip.model import Item
-from bulkip.store import RunHeader, RunReader
+from bulkip.model import Item, Result, Status
+from bulkip.store import RunHeader, RunReader, open_writer
 from bulkip.store.collected import FILE_NAME, VERSION, Collected, Ledger
-from bulkip.store.harvest import Reading
-from tests.storedruns import HEADER, frozen
+from bulkip.store.harvest import Harvest, Reading
+from bulkip.store.questions import OVER
+from tests.storedruns import HEADER, attempt, frozen, nothing, outcome
 
 START, STOP = 1_788_220_800, 1_788_307_200
 VALUE = '{"in": 1.10, "out": 0.85}'
@@ -163,3 +165,67 @@ def test_two_processes_share_a_file(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         assert db.execute("SELECT COUNT(*) FROM reading").fetchone() == (200,)
+
+
+@dataclass(frozen=True)
+class Night:
+    """How a night went: until when periods were over, when the answer came, and where from."""
+
+    over: int = STOP
+    answered_at: float = STOP + 10.0
+    simulated: bool = False
+    asked: bool = True
+    status: Status = Status.OK
+
+
+def stored(folder: Path, night: Night) -> RunHeader:
+    """Store a run of one address that went so."""
+    header = replace(HEADER, simulated=night.simulated, settings={OVER: night.over})
+    item = planned(1)
+    frozen(folder, [item], header)
+
+    async def write() -> None:
+        async with open_writer(folder) as writer:
+            await writer.begin_start(night.answered_at - 1)
+            if night.asked:
+                await writer.record_attempt(attempt(1), outcome(sent_at=night.answered_at - 0.25))
+            await writer.settle(item, 0, Result(night.status, value={"in": 1}), night.answered_at, nothing)
+
+    run(write)
+    return header
+
+
+@pytest.mark.parametrize(
+    ("night", "final"),
+    [
+        pytest.param(Night(), 1, id="finished"),
+        pytest.param(Night(over=STOP - 1), 0, id="partial_by_its_reckoning"),
+        pytest.param(Night(answered_at=STOP - 1.0), 0, id="answered_too_early"),
+        pytest.param(Night(simulated=True), 0, id="rehearsal"),
+        pytest.param(Night(asked=False), 0, id="collected_by_an_earlier_run"),
+        pytest.param(Night(status=Status.FAILED), 0, id="failed"),
+    ],
+)
+def test_only_final_readings_are_harvested(tmp_path: Path, night: Night, final: int) -> None:
+    """A reading is final when a real run made it, of a period that was over by every clock."""
+    header = stored(tmp_path / "run", night)
+
+    with Harvest(tmp_path / "run") as harvest:
+        assert len([*harvest.readings(header)]) == final
+
+
+@pytest.mark.parametrize(
+    ("night", "partial"),
+    [
+        pytest.param(Night(), 0, id="finished"),
+        pytest.param(Night(over=STOP - 1), 1, id="partial_by_its_reckoning"),
+        pytest.param(Night(answered_at=STOP - 1.0), 1, id="answered_too_early"),
+    ],
+)
+def test_readings_of_a_period_that_went_on_are_counted(tmp_path: Path, night: Night, partial: int) -> None:
+    """What is not final is counted as partial, in the summary and in the row."""
+    stored(tmp_path / "run", night)
+
+    with RunReader(tmp_path / "run") as reader:
+        (row,) = reader.rows()
+        assert (reader.unfinished(), row["partial"]) == (partial, partial)
