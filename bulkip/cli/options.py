@@ -13,8 +13,8 @@ from bulkip.quantities import parse_duration_s, parse_rate, parse_share
 from bulkip.run.options import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
-FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
-LATER_FORMATS = ("html", "junit", "sarif", "github", "md", "tap", "parquet", "prometheus")
+FILE_FORMATS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts", "html")
+LATER_FORMATS = ("junit", "sarif", "github", "md", "tap", "parquet", "prometheus")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 

@@ -19,6 +19,7 @@ Examples:
   bulkip report 20260901T0315 -f csv=night.csv -f json=night.json
   bulkip report last -f failed-csv=failed.csv
   bulkip report last~1 -f attempts=calls.jsonl
+  bulkip report last -f html=night.html
 """
 
 
@@ -27,7 +28,8 @@ Examples:
 @option(
     "-f", "--format", "formats", type=REPORT, multiple=True, twin=False,
     help="FORMAT or FORMAT=PATH, repeatable; without PATH: stdout. text (default), jsonl, csv: a row per "
-    "item. json: the summary. failed-csv: what failed, as input of the next job. attempts: every call.",
+    "item. json: the summary. failed-csv: what failed, as input of the next job. attempts: every call. "
+    "html: all of it as one page for a browser.",
 )  # fmt: skip
 @run_dir_option
 def report(run: str, formats: tuple[ReportSpec, ...], run_dir: Path) -> int:

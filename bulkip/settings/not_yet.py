@@ -9,7 +9,6 @@ from bulkip.settings.schema import BLOCKS, JobFile
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "reports": (
-        "html",
         "junit",
         "sarif",
         "github",
@@ -19,7 +18,7 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         "prometheus",
     ),
 }
-REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
+REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts", "html")
 
 
 def not_yet(job: JobFile, tree: Tree) -> Iterator[Problem]:

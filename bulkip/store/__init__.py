@@ -2,6 +2,7 @@
 
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.beforehand import Beforehand, Sought
+from bulkip.store.callfigures import CallFigures, Span
 from bulkip.store.choice import Choice
 from bulkip.store.discoveries import account_servers, found_lead, found_server, held_addresses, no_more_leads
 from bulkip.store.freeze import Frozen, Writing, check, freeze
@@ -19,6 +20,7 @@ __all__ = [
     "TO_DO_AGAIN",
     "Attempt",
     "Beforehand",
+    "CallFigures",
     "Change",
     "Choice",
     "Frozen",
@@ -30,6 +32,7 @@ __all__ = [
     "RunReader",
     "RunWriter",
     "Sought",
+    "Span",
     "StoredRow",
     "Writing",
     "account_servers",

@@ -41,7 +41,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
     "dns": ("resolver", "simulator"),
     "idna": ("hostnames",),
-    "jinja2": ("templates",),
+    "jinja2": ("templates", "reports"),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),
     "rich": ("progress",),
