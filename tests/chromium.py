@@ -10,7 +10,6 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -90,10 +89,10 @@ class Tab:
         loop = f"const look = () => ({expression}) ? done(true) : requestAnimationFrame(look); look()"
         await self.value(f"new Promise((done) => {{ {loop} }})")
 
-    async def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Save what is seen of the page as a PNG."""
-        answer = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(b64decode(answer["data"]))
+    async def picture(self) -> bytes:
+        """Return what is seen of the page as a PNG."""
+        answer = await self.ask("Page.captureScreenshot", format="png")
+        return b64decode(answer["data"])
 
     def events(self, method: str) -> list[Mapping[str, Any]]:
         """Return what the page told of one kind."""
@@ -117,20 +116,20 @@ class Browser:
     address: str
 
     @asynccontextmanager
-    async def page(self, path: Path, look: Look | None = None) -> AsyncIterator[Tab]:
-        """Show a file in a tab of its own until the block ends."""
+    async def page(self, url: str, look: Look | None = None) -> AsyncIterator[Tab]:
+        """Show a page in a tab of its own until the block ends."""
         look = look or Look()
         async with aiohttp.ClientSession() as session:
             async with session.put(f"http://{self.address}/json/new?about:blank") as answer:
                 made = await answer.json(content_type=None)
             async with session.ws_connect(made["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 tab = Tab(socket)
-                await _shown(tab, path, look)
+                await _shown(tab, url, look)
                 yield tab
                 await tab.ask("Page.close")
 
 
-async def _shown(tab: Tab, path: Path, look: Look) -> None:
+async def _shown(tab: Tab, url: str, look: Look) -> None:
     for domain in ("Runtime", "Log", "Network", "Page"):
         await tab.ask(f"{domain}.enable")
     scheme = {"name": "prefers-color-scheme", "value": "dark" if look.dark else "light"}
@@ -143,7 +142,7 @@ async def _shown(tab: Tab, path: Path, look: Look) -> None:
         mobile=False,
     )
     await tab.ask("Emulation.setScriptExecutionDisabled", value=not look.scripts)
-    await tab.ask("Page.navigate", url=path.absolute().as_uri())
+    await tab.ask("Page.navigate", url=url)
     await tab.wait_for("Page.loadEventFired")
 
 

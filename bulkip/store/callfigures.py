@@ -40,11 +40,11 @@ class CallFigures(RunHistory):
         return [Span(*row) for row in self._select(SPANS, most)][::-1]
 
     def paces(self, span: Span, width_s: float) -> list[tuple[int, int, int]]:
-        """Return bucket, calls and calls without success for each stretch of a start in which calls were sent."""
+        """Return bucket, calls and calls without success for each stretch in which calls were sent."""
         return [tuple(row) for row in self._select(PACES, span.first_at, width_s, span.start)]
 
     def latencies(self) -> list[tuple[int, int]]:
-        """Return how long answers of `call` took, in tenths of a millisecond, and how often; the shortest first."""
+        """Return how long answers of `call` took, in tenths of a millisecond, and how often; shortest first."""
         return [tuple(row) for row in self._select(LATENCIES)]
 
     def calls_by_item(self, *, rough: bool) -> Iterator[StoredRow]:

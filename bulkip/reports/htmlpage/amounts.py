@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from typing import Any
 
 from bulkip.model import JsonValue
 
@@ -67,7 +68,7 @@ def traffic_in(text: str | None) -> Traffic | None:
     return Traffic(tuple(points)) if points else None
 
 
-def _point(row: object) -> tuple[int | None, Amount] | None:
+def _point(row: Any) -> tuple[int | None, Amount] | None:
     match row:
         case {"in": int() | Decimal() as inbound, "out": int() | Decimal() as outbound}:
             return _second(row.get("timestamp")), Amount(Decimal(inbound), Decimal(outbound))

@@ -75,11 +75,12 @@ def stamp_lines(places: Places) -> Iterator[str]:
 
 
 def call_lines(figures: CallFigures, base: int) -> Iterator[str]:
-    """Yield [item, calls] of each item, as far as the page takes them; rough ones only when there are too many."""
+    """Yield [item, calls] of each item; only of rough ones when the page cannot take all."""
     calls, _ = figures.pace()
     kept = _bounded(figures.calls_by_item(rough=calls > MOST_CALLS))
     yield from listed(
-        [item, [_call(one, base) for one in group]] for item, group in groupby(kept, key=lambda one: one["item"])
+        [item, [_call(one, base) for one in group]]
+        for item, group in groupby(kept, key=lambda one: one["item"])
     )
 
 

@@ -13,6 +13,18 @@ const charts = (() => {
     };
   }
 
+  /* Times below a chart: as fine as the steps between them, with the date where a day begins. */
+  function times(_, splits, __, ___, step) {
+    let day = "";
+    return splits.map((second) => {
+      const [date, time] = moment(second).split(" ");
+      const told = step >= 86400 ? date.slice(5) : time.slice(0, step < 60 ? 8 : 5);
+      const isNew = step < 86400 && date !== day;
+      day = date;
+      return isNew ? `${told}\n${date}` : told;
+    });
+  }
+
   const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC");
 
   /* Draws into a holder and keeps it right; `describe` makes options and figures for the colours of now. */
@@ -71,7 +83,7 @@ const charts = (() => {
       options: {
         cursor,
         scales: { x: { time: true, range: () => [at - width * 0.25, at + Math.max(length, 3) * width] }, y: { range: () => [0, top * 1.12 || 1] } },
-        axes: [axis({ space: 70 }), axis({ size: 48 })],
+        axes: [axis({ space: 70, values: times }), axis({ size: 48 })],
         series: [
           {},
           { fill: colour("chart-1"), width: 0, paths: uPlot.paths.bars({ size: [0.85, 60] }), points: { show: false } },
@@ -150,7 +162,7 @@ const charts = (() => {
       options: {
         cursor: { ...cursor, points: { show: true } },
         scales: { x: { time: true }, y: { range: (_, __, most) => [0, most * 1.1 || 1] } },
-        axes: [axis({ space: 70 }), axis({ size: 64, values: (_, splits) => splits.map((split) => `${count(+split.toPrecision(4))}`) })],
+        axes: [axis({ space: 70, values: times }), axis({ size: 64, values: (_, splits) => splits.map((split) => `${count(+split.toPrecision(4))}`) })],
         series: [{}, line("chart-1"), line("chart-2", [6, 4])],
         hooks: reading(target, (place) => `${moment(seconds[place], 16)} UTC: ${inbound[place]} GB in, ${outbound[place]} GB out`),
       },

@@ -1,4 +1,4 @@
-"""How values get into a page: as JSON that no parser of HTML can take for markup, without hidden characters."""
+"""How values get into a page: as JSON that no parser takes for markup, without hidden characters."""
 
 import json
 from collections.abc import Mapping

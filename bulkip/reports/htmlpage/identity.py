@@ -33,7 +33,7 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run ended, for a badge: its code (None when it has not ended), words, and the tone of its colour."""
+    """How a run ended: its code (None when it has not ended), words, and the tone of their colour."""
 
     code: int | None
     words: str
@@ -95,7 +95,10 @@ def commands_of(overview: Overview, place: Path) -> Iterator[tuple[str, str]]:
             for count, text in zip(left, ("carries out what was not run", "reads back"), strict=True)
             if count
         ]
-        yield command("resume", place), f"goes on: {' and '.join(reversed(does))} ({counted(sum(left), 'item')})"
+        yield (
+            command("resume", place),
+            f"goes on: {' and '.join(reversed(does))} ({counted(sum(left), 'item')})",
+        )
     if failed := overview.statuses[Status.FAILED]:
         yield command("retry", place), f"tries again: {counted(failed, 'failed item')}"
 

@@ -128,7 +128,8 @@ const items = (() => {
     const goal = wanted === null ? null : element("span", { class: "wanted", title: "wanted, not there as far as is known" }, wanted === "" ? "(cleared)" : names(wanted), " (wanted)");
     if (is !== null && (statusOf(row) === "unchanged" || statusOf(row) === "match" || names(before) === is)) return [is];
     const isKnown = before !== null || after !== null || statusOf(row) === "changed";
-    return [isKnown ? element("span", { class: "was" }, names(before ?? (is === null ? after : null))) : null, isKnown ? arrow() : null, is ?? goal];
+    const there = is === null ? goal : element("span", { class: "is" }, is);
+    return [isKnown ? element("span", { class: "was" }, names(before ?? (is === null ? after : null))) : null, isKnown ? arrow() : null, there];
   }
 
   const courseOf = (row) => {

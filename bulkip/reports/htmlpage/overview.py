@@ -33,9 +33,7 @@ class Trouble:
 
     def examples(self) -> list[tuple[str, int, str | None]]:
         """Return the most frequent messages: text, how often, first address."""
-        return [
-            (text, times, self.first[text]) for text, times in self.messages.most_common(SHOWN_EXAMPLES)
-        ]
+        return [(text, times, self.first[text]) for text, times in self.messages.most_common(SHOWN_EXAMPLES)]
 
 
 @dataclass(frozen=True, slots=True)

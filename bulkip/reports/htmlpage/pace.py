@@ -10,8 +10,10 @@ from bulkip.store import CallFigures
 
 MOST_STARTS, MOST_BARS = 20, 300
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-EDGES_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000,
-            10_000, 15_000, 20_000, 30_000, 60_000)  # fmt: skip
+EDGES_MS = (
+    *(1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700),
+    *(1000, 1500, 2000, 3000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 60_000),
+)
 QUANTILES = (0.5, 0.95, 0.99)
 _TENTHS = 10
 
@@ -35,7 +37,7 @@ def width_s(seconds: float) -> int:
 
 
 def timelines(figures: CallFigures) -> JsonValue:
-    """Return the calls of each start over time: its number, first second, width, and [bucket, calls, failed]."""
+    """Return the calls of each start over time: number, first second, width, [bucket, calls, failed]."""
     told: list[JsonValue] = []
     for span in figures.spans(MOST_STARTS):
         width = width_s(span.last_at - span.first_at)

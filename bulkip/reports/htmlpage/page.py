@@ -1,4 +1,4 @@
-"""The page as a whole: one file, whose policy knows its own styles and scripts by their digests, and nothing else."""
+"""The page as a whole: one file, whose policy allows its own styles and scripts and nothing else."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What stands in the page without any script: heading, tiles, bar, errors, proofs, traffic, the first rows."""
+"""What stands in the page without any script: heading, tiles, errors, proofs, traffic, the first rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from bulkip.store import CallFigures
 FIRST_ROWS = 50
 BAR, THINNEST = 1000.0, 6.0
 WHOLE = 100
+SHORT_MS, LONG_MS = 10, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Tile:
     width: float
 
 
-def context(figures: CallFigures, overview: Overview, latency: Latency, first: list[Told]) -> dict[str, object]:
+def context(
+    figures: CallFigures, overview: Overview, latency: Latency, first: list[Told]
+) -> dict[str, object]:
     """Return everything that the template shows."""
     header = figures.header()
     calls, _ = figures.pace()
@@ -146,13 +149,14 @@ def notes(overview: Overview, calls: int) -> Iterator[str]:
         )
     if calls > MOST_CALLS:
         yield (
-            f"Of {calls:,} calls, the page holds those of items that did not go smoothly, about {MOST_CALLS:,} "
-            "at most; `bulkip explain RUN ADDRESS` shows every one, and so does the attempts report."
+            f"Of {calls:,} calls, the page holds those of items that did not go smoothly, "
+            f"about {MOST_CALLS:,} at most; "
+            " `bulkip explain RUN ADDRESS` shows every one, and so does the attempts report."
         )
 
 
 def span_text(milliseconds: float) -> str:
     """Return a duration in the unit that suits it."""
-    if milliseconds >= 10_000:
+    if milliseconds >= LONG_MS:
         return f"{milliseconds / 1000:.1f} s"
-    return f"{milliseconds:,.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+    return f"{milliseconds:,.0f} ms" if milliseconds >= SHORT_MS else f"{milliseconds:.1f} ms"
