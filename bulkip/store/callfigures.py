@@ -16,7 +16,9 @@ FROM attempt WHERE start = ?3 GROUP BY 1 ORDER BY 1
 """
 LATENCIES = """
 SELECT MAX(CAST(ROUND((finished_at - sent_at) * 10000) AS INTEGER), 0) AS tenths, COUNT(*)
-FROM attempt WHERE purpose = 'call' AND finished_at IS NOT NULL GROUP BY 1 ORDER BY 1
+FROM attempt WHERE finished_at IS NOT NULL AND outcome IS NOT NULL
+  AND (purpose = 'call' OR NOT EXISTS (SELECT 1 FROM attempt WHERE purpose = 'call'))
+GROUP BY 1 ORDER BY 1
 """
 ROUGH = "(SELECT item FROM attempt WHERE outcome IS NULL OR outcome NOT IN ('success', 'empty'))"
 """The items of which a call did not go smoothly, a call in flight included."""
@@ -44,7 +46,10 @@ class CallFigures(RunHistory):
         return [tuple(row) for row in self._select(PACES, span.first_at, width_s, span.start)]
 
     def latencies(self) -> list[tuple[int, int]]:
-        """Return how long answers of `call` took, in tenths of a millisecond, and how often; shortest first."""
+        """Return how long answers took, in tenths of a millisecond, and how often, in order.
+
+        Of the calls that count as attempts; of all in a run without any, such as a check.
+        """
         return [tuple(row) for row in self._select(LATENCIES)]
 
     def calls_by_item(self, *, rough: bool) -> Iterator[StoredRow]:

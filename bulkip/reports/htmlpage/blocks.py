@@ -33,6 +33,7 @@ def facts_block(figures: CallFigures, overview: Overview, latency: Latency, expl
         "outcome": outcomes,
         "marks": {status.value: [mark.sign, mark.tone] for status, mark in MARKS.items()},
         "explain": explain,
+        "wanted": "expected" if figures.header().is_check else "wanted",
         "base": base_of(figures),
         "rates": [[text, per_s] for text, per_s in rates_of(figures.header().settings)],
         "timelines": timelines(figures),
@@ -60,11 +61,11 @@ def chosen(items: Iterable[Told], overview: Overview, most: int = MOST_ROWS) -> 
             yield told
 
 
-def row_lines(items: Iterable[Told], overview: Overview, places: Places) -> Iterator[str]:
+def row_lines(items: Iterable[Told], overview: Overview, base: int, places: Places) -> Iterator[str]:
     """Yield the cells of the items as a JSON list; what is drawn of them adds its time stamps to `places`."""
     drawn = overview.talkers.drawn()
     yield from listed(
-        cells(told, course=course_of(told.traffic, places) if told.traffic and told.number in drawn else None)
+        cells(told, base, course_of(told.traffic, places) if told.traffic and told.number in drawn else None)
         for told in chosen(items, overview)
     )
 

@@ -1,5 +1,7 @@
 """What the table of items needs of each row: a short list of cells, by place instead of by name."""
 
+from datetime import datetime
+
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.model import ErrorClass, JsonValue, Status
 from bulkip.reports.htmlpage.amounts import Traffic, digits
@@ -9,7 +11,7 @@ from bulkip.reports.text import answer
 
 COLUMNS = (
     "number", "ip", "action", "status", "class", "code", "message", "http", "attempts", "before", "after",
-    "wanted", "verified", "in", "out", "answer", "note", "started", "ms", "source", "params", "key", "empty",
+    "wanted", "verified", "in", "out", "answer", "note", "started", "ms", "source", "params", "empty",
     "raw", "course",
 )  # fmt: skip
 WORDS: dict[str, JsonValue] = {
@@ -24,8 +26,11 @@ _STATUSES = {status.value: place for place, status in enumerate(Status)}
 _CLASSES = {kind.value: place for place, kind in enumerate(ErrorClass)}
 
 
-def cells(told: Told, *, course: JsonValue = None) -> list[JsonValue]:
-    """Return the cells of an item in the order of COLUMNS; empty ones at the end are left out."""
+def cells(told: Told, base: int, course: JsonValue = None) -> list[JsonValue]:
+    """Return the cells of an item in the order of COLUMNS; empty ones at the end are left out.
+
+    `base` is the Unix second from which times are counted, in milliseconds.
+    """
     row = told.row
     found = [
         *(told.number, row["ip"], row["action"], _STATUSES[str(row["status"])]),
@@ -33,7 +38,7 @@ def cells(told: Told, *, course: JsonValue = None) -> list[JsonValue]:
         *(row["before"], row["after"], _wanted(row), _flag(row["verified"])),
         *_amounts(told.traffic),
         _answer(told),
-        *(row["note"], row["started_at"], row["duration_ms"], row["source"], _params(row), row["key"]),
+        *(row["note"], _after_base(row, base), row["duration_ms"], row["source"], _params(row)),
         *(1 if row["empty"] else None, _raw(told), course),
     ]
     while found[-1] is None:
@@ -98,8 +103,19 @@ def _answer(told: Told) -> str | None:
 
 
 def _params(row: Row) -> JsonValue:
+    """Return what was sent, without what other cells show already."""
     params = row["params"] if isinstance(row["params"], dict) else {}
-    return {name: value for name, value in params.items() if name != "ip"} or None
+    shown = {"ip", "ptr"} if is_about_names(row) else {"ip"}
+    return {name: value for name, value in params.items() if name not in shown} or None
+
+
+def _after_base(row: Row, base: int) -> int | None:
+    started = row["started_at"]
+    return (
+        round((datetime.fromisoformat(started).timestamp() - base) * 1000)
+        if isinstance(started, str)
+        else None
+    )
 
 
 def _raw(told: Told) -> str | None:

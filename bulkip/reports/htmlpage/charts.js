@@ -3,6 +3,8 @@
 const charts = (() => {
   const { byId, colour, count, element, facts, moment } = page;
   const HEIGHT = 220;
+  const PRINTED_WIDTH = 660;
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000];
   const FONT = "12px system-ui, sans-serif";
   const drawn = new Map();
 
@@ -83,11 +85,11 @@ const charts = (() => {
       options: {
         cursor,
         scales: { x: { time: true, range: () => [at - width * 0.25, at + Math.max(length, 3) * width] }, y: { range: () => [0, top * 1.12 || 1] } },
-        axes: [axis({ space: 70, values: times }), axis({ size: 48 })],
+        axes: [axis({ space: 70, values: times, incrs: STEPS }), axis({ size: 48 })],
         series: [
           {},
-          { fill: colour("chart-1"), width: 0, paths: uPlot.paths.bars({ size: [0.85, 60] }), points: { show: false } },
-          { fill: colour("chart-2"), width: 0, paths: uPlot.paths.bars({ size: [0.85, 60] }), points: { show: false } },
+          { fill: colour("chart-1"), width: 0, paths: uPlot.paths.bars({ size: [0.85, 90] }), points: { show: false } },
+          { fill: colour("chart-2"), width: 0, paths: uPlot.paths.bars({ size: [0.85, 90] }), points: { show: false } },
           ...limits.map(() => ({ scale: "y", show: false })),
         ],
         hooks: {
@@ -143,11 +145,11 @@ const charts = (() => {
           axis({ size: 56, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? count(split) : "")) }),
         ],
         series: [{}, { fill: colour("chart-1"), width: 0, paths: uPlot.paths.bars({ size: [0.92, 80] }), points: { show: false } }],
-        hooks: reading(byId("latency-reading"), (place) => `${range(first + place)}: ${count(shown[place])} attempts`),
+        hooks: reading(byId("latency-reading"), (place) => `${range(first + place)}: ${count(shown[place])} answers`),
       },
     }));
     byId("latency").setAttribute("role", "img");
-    byId("latency").setAttribute("aria-label", `Durations of attempts: ${shown.map((times, place) => (times ? `${count(times)} took ${range(first + place)}` : "")).filter(Boolean).join("; ")}`);
+    byId("latency").setAttribute("aria-label", `Durations of answers: ${shown.map((times, place) => (times ? `${count(times)} took ${range(first + place)}` : "")).filter(Boolean).join("; ")}`);
   }
 
   const shortMs = (ms) => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`);
@@ -162,7 +164,7 @@ const charts = (() => {
       options: {
         cursor: { ...cursor, points: { show: true } },
         scales: { x: { time: true }, y: { range: (_, __, most) => [0, most * 1.1 || 1] } },
-        axes: [axis({ space: 70, values: times }), axis({ size: 64, values: (_, splits) => splits.map((split) => `${count(+split.toPrecision(4))}`) })],
+        axes: [axis({ space: 70, values: times, incrs: STEPS }), axis({ size: 64, values: (_, splits) => splits.map((split) => `${count(+split.toPrecision(4))}`) })],
         series: [{}, line("chart-1"), line("chart-2", [6, 4])],
         hooks: reading(target, (place) => `${moment(seconds[place], 16)} UTC: ${inbound[place]} GB in, ${outbound[place]} GB out`),
       },
@@ -188,6 +190,9 @@ const charts = (() => {
     else byId("latency").closest(".chart-block").hidden = true;
   }
 
+  /* A sheet of paper is narrower than most windows. */
+  window.addEventListener("beforeprint", () => drawn.forEach((known) => known.chart.setSize({ width: PRINTED_WIDTH, height: HEIGHT })));
+  window.addEventListener("afterprint", redrawAll);
   page.onTheme(redrawAll);
   return { course, courseLegend, startPace };
 })();

@@ -22,7 +22,7 @@ const items = (() => {
   function textOf(row) {
     let text = texts.get(row);
     if (text === undefined) {
-      const parts = ["ip", "action", "before", "after", "wanted", "message", "note", "answer", "source", "code", "key"].map((name) => get(row, name));
+      const parts = ["ip", "action", "before", "after", "wanted", "message", "note", "answer", "source", "code"].map((name) => get(row, name));
       text = [...parts.flat(), statusOf(row), classOf(row)].filter((part) => part !== null).join("\n").toLowerCase();
       texts.set(row, text);
     }
@@ -125,7 +125,7 @@ const items = (() => {
     if (!isPtr && before === null && after === null) return [];
     const arrow = () => element("span", { class: "arrow", "aria-label": "to" }, "→");
     const is = wanted === null ? names(after) : null;
-    const goal = wanted === null ? null : element("span", { class: "wanted", title: "wanted, not there as far as is known" }, wanted === "" ? "(cleared)" : names(wanted), " (wanted)");
+    const goal = wanted === null ? null : element("span", { class: "wanted", title: `${facts.wanted}, not there as far as is known` }, wanted === "" ? "no PTR" : names(wanted), ` (${facts.wanted})`);
     if (is !== null && (statusOf(row) === "unchanged" || statusOf(row) === "match" || names(before) === is)) return [is];
     const isKnown = before !== null || after !== null || statusOf(row) === "changed";
     const there = is === null ? goal : element("span", { class: "is" }, is);
@@ -145,9 +145,10 @@ const items = (() => {
       ["Before", get(row, "before") === null ? null : names(get(row, "before"))], ["After", get(row, "after") === null ? null : names(get(row, "after"))],
       ["In, GB", get(row, "in")], ["Out, GB", get(row, "out")],
       ["Error", [classOf(row), get(row, "code")].filter((part) => part !== null).join(", ") || null], ["Message", get(row, "message")], ["Note", get(row, "note")],
-      ["HTTP status", get(row, "http")], ["Started", (get(row, "started") ?? "").replace("T", " ").replace("Z", " UTC")],
+      ["HTTP status", get(row, "http")], ["Started", get(row, "started") === null ? null : `${moment(facts.base + get(row, "started") / 1000, 23)} UTC`],
+      ["Wanted", get(row, "wanted") === null ? null : names(get(row, "wanted"))],
       ...Object.entries(get(row, "params") ?? {}).map(([name, value]) => [`Sent ${name}`, value === "" ? "(empty)" : value]),
-      ["Answer", get(row, "raw")], ["Key", get(row, "key")],
+      ["Answer", get(row, "raw")],
     ];
     const told = facts_.filter(([, text]) => text !== null && text !== "");
     made.append(element("dl", { class: "facts" }, told.map(([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {}, String(text))))));

@@ -43,10 +43,11 @@ def _blocks(figures: CallFigures, overview: Overview, took: Latency) -> Iterator
     """Yield the blocks of JSON by their ids, each to be taken whole before the next."""
     explain = command("explain", figures.path.parent, ADDRESS)
     yield "facts", [embedded(facts_block(figures, overview, took, explain))]
+    base = base_of(figures)
     places: dict[tuple[int, ...], int] = {}
-    yield "rows", row_lines(told_items(figures), overview, places)
+    yield "rows", row_lines(told_items(figures), overview, base, places)
     yield "stamps", stamp_lines(places)
-    yield "calls", call_lines(figures, base_of(figures))
+    yield "calls", call_lines(figures, base)
 
 
 @cache

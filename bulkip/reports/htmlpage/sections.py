@@ -53,7 +53,7 @@ def context(
         "latency": latency,
         "calls": calls,
         "traffic": traffic(overview),
-        "columns": [*columns(overview)],
+        "columns": [*columns(overview, is_check=header.is_check)],
         "first": [(told.row, MARKS[Status(str(told.row["status"]))], told_of(told.row)) for told in first],
         "notes": [*notes(overview, calls)],
     }  # fmt: skip
@@ -84,14 +84,14 @@ def share_text(count: int, total: int) -> str:
     return f"{min(max(percent, 0.1), 99.9):.1f} %"
 
 
-def columns(overview: Overview) -> Iterator[tuple[str, str, str]]:
+def columns(overview: Overview, *, is_check: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the columns of the table of items: id, heading, and `number` where figures stand to the right."""
     yield "ip", "Address", ""
     if len(overview.actions) > 1:
         yield "action", "Action", ""
     yield "status", "Status", ""
     if overview.names:
-        yield "names", "Before → after", ""
+        yield "names", "Found → expected" if is_check else "Before → after", ""
     if overview.is_proved:
         yield "verified", "Verified", ""
     if overview.talkers.periods:
@@ -151,7 +151,7 @@ def notes(overview: Overview, calls: int) -> Iterator[str]:
         yield (
             f"Of {calls:,} calls, the page holds those of items that did not go smoothly, "
             f"about {MOST_CALLS:,} at most; "
-            " `bulkip explain RUN ADDRESS` shows every one, and so does the attempts report."
+            "`bulkip explain RUN ADDRESS` shows every one, and so does the attempts report."
         )
 
 

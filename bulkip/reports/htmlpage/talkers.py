@@ -9,7 +9,7 @@ from bulkip.reports.htmlpage.amounts import Amount, Traffic, digits
 from bulkip.reports.rows import Row, iso
 
 MOST_PERIODS, MOST_TALKERS, MOST_MOMENTS = 62, 100_000, 20_000
-MOST_SERIES, MOST_POINTS = 10_000, 150_000
+MOST_SERIES, MOST_POINTS = 10_000, 100_000
 SHOWN_TALKERS = 15
 _KEYS = ("period_start", "period_stop", "summary", "unbilled")
 
