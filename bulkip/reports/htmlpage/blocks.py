@@ -75,10 +75,10 @@ def stamp_lines(places: Places) -> Iterator[str]:
     yield from listed([*seconds] for seconds in places)
 
 
-def call_lines(figures: CallFigures, base: int) -> Iterator[str]:
+def call_lines(figures: CallFigures, base: int, most: int = MOST_CALLS) -> Iterator[str]:
     """Yield [item, calls] of each item; only of rough ones when the page cannot take all."""
     calls, _ = figures.pace()
-    kept = _bounded(figures.calls_by_item(rough=calls > MOST_CALLS))
+    kept = _bounded(figures.calls_by_item(rough=calls > most), most)
     yield from listed(
         [item, [_call(one, base) for one in group]]
         for item, group in groupby(kept, key=lambda one: one["item"])
@@ -94,10 +94,10 @@ def listed(values: Iterable[JsonValue]) -> Iterator[str]:
     yield "[]" if before == "[" else "]"
 
 
-def _bounded(calls: Iterator[StoredRow]) -> Iterator[StoredRow]:
+def _bounded(calls: Iterator[StoredRow], most: int) -> Iterator[StoredRow]:
     """Yield so many calls, and the rest of the item that is reached then."""
     for count, call in enumerate(calls):
-        if count >= MOST_CALLS and call["number"] == 1:
+        if count >= most and call["number"] == 1:
             return
         yield call
 
