@@ -53,6 +53,8 @@ def chosen(items: Iterable[Told], overview: Overview, most: int = MOST_ROWS) -> 
     fine_left = max(0, most - overview.not_fine)
     unfine_left = most - fine_left
     for told in items:
+        if not fine_left and not unfine_left:
+            return
         if told.is_fine and fine_left:
             fine_left -= 1
             yield told
