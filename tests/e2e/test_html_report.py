@@ -53,6 +53,7 @@ version: 1
 faults:
   - {action: get_traffic, ip: 203.0.113.5, attempt: 1, status: 503}
 """
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 MANY, LARGEST = 10_000, 5_000_000
 TEXTS = {
     name: text for name, text in ATTACKS.items() if isinstance(text, str) and not name.endswith("surrogates")
@@ -189,6 +190,8 @@ async def search(tab: Tab, words: str, found: str) -> None:
 async def test_page_is_quiet_offline_and_fits(site: Site, name: str, look: Look) -> None:
     """Nothing is complained about, nothing asked for but the file itself, nothing runs out to the right."""
     async with site.open(name, look) as tab:
+        await click(tab, "button.opener")
+        await tab.value(DRAWN)
         wide = await tab.value("document.documentElement.scrollWidth")
 
         assert (tab.complaints(), tab.requests()) == ([], [site.path(name).as_uri()])

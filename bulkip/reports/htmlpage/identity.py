@@ -60,12 +60,12 @@ def kind_of(header: RunHeader, overview: Overview) -> str:
         return "Check"
     kinds = {
         "update_ptr": "PTR update",
-        "get_traffic": "Traffic",
-        "set_main": "Main addresses",
+        "get_traffic": "traffic",
+        "set_main": "main addresses",
         "get_ptr": "PTR reading",
     }
-    told = {kinds.get(action, "Reading") for action in overview.actions}
-    return " and ".join(sorted(told)[:2]) or "Run"
+    told = " and ".join(sorted({kinds.get(action, "reading") for action in overview.actions})[:2]) or "run"
+    return told[0].upper() + told[1:]
 
 
 def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str]]:
