@@ -15,10 +15,10 @@ from bulkip.reports.commands import DEFAULT_RUN_DIR
 F = TypeVar("F", bound=Callable[..., Any])
 FILE_FORMATS = (
     "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
-    "prometheus",
+    "prometheus", "html",
 )  # fmt: skip
 ON_EXISTS = tuple(choice.value for choice in OnExists)
-LATER_FORMATS = ("html", "junit", "sarif", "github", "md", "tap")
+LATER_FORMATS = ("junit", "sarif", "github", "md", "tap")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 

@@ -22,6 +22,7 @@ Examples:
   bulkip report last -f failed-csv=failed.csv
   bulkip report last~1 -f attempts=calls.jsonl
   bulkip report last -f "parquet=traffic/{{ period.start | date('%Y/%m/%d') }}.parquet" --on-exists skip
+  bulkip report last -f html=night.html
 """
 
 
@@ -31,7 +32,8 @@ Examples:
     "-f", "--format", "formats", type=REPORT, multiple=True, twin=False,
     help="FORMAT or FORMAT=PATH, repeatable; without PATH: stdout. text (default), jsonl, csv: a row per "
     "item. json: the summary. failed-csv: what failed, as input of the next job. attempts: every call. "
-    "traffic-csv, traffic-jsonl, parquet: a row per figure. prometheus: metrics of the run.",
+    "traffic-csv, traffic-jsonl, parquet: a row per figure. prometheus: metrics of the run. "
+    "html: all of it as one page for a browser.",
 )  # fmt: skip
 @option("--on-exists", type=Word(ON_EXISTS), twin=False, help="What to do with a file that is there already.")
 @run_dir_option

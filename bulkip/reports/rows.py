@@ -24,7 +24,7 @@ def report_rows(reader: RunReader) -> Iterator[Row]:
     """Yield one row per item of the run, in plan order, with every field."""
     start = reader.last_start()
     for row in reader.rows():
-        yield _row(row, start)
+        yield report_row(row, start)
 
 
 def iso(seconds: float | None) -> str | None:
@@ -34,7 +34,8 @@ def iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
+def report_row(row: StoredRow, start: Mapping[str, float | int | str | None]) -> Row:
+    """Return the fields of one item; `start` is the last one of its run, which tells why an item was left."""
     settled = row["settled_at"] is not None
     started_at = row["started_at"] or row["settled_at"]
     finished_at = row["settled_at"] or row["answered_at"]

@@ -14,7 +14,7 @@ from bulkip.store import RunReader
 def text_lines(reader: RunReader) -> Iterator[str]:
     """Yield a line per item with what happened to it, and a last line with the counts."""
     for row in report_rows(reader):
-        yield f"{row['status']:<10} {row['action']:<13} {row['ip'] or '-':<15} {_told(row)}".rstrip() + "\n"
+        yield f"{row['status']:<10} {row['action']:<13} {row['ip'] or '-':<15} {told_of(row)}".rstrip() + "\n"
     told = summary(reader)
     yield f"{told['job']} (run {told['run']}): {outcome(told)}\n"
 
@@ -29,8 +29,9 @@ def outcome(told: dict[str, JsonValue]) -> str:
     return f"{mark}{counted(total, 'item')}: {', '.join(parts) or 'nothing to do'}"
 
 
-def _told(row: Row) -> str:
-    parts = [_movement(row), _answer(row), _trouble(row), f"({row['note']})" if row["note"] else ""]
+def told_of(row: Row) -> str:
+    """Return what happened to an item: names, answer, error and note, as far as there are any."""
+    parts = [_movement(row), answer(row), _trouble(row), f"({row['note']})" if row["note"] else ""]
     return "  ".join(part for part in parts if part)
 
 
@@ -48,7 +49,8 @@ def _names(value: JsonValue) -> str:
     return str(value) if value else "(no PTR)"
 
 
-def _answer(row: Row) -> str:
+def answer(row: Row) -> str:
+    """Return what a read was answered, in a few words; nothing where there is no answer."""
     match row["data"]:
         case {"ptr": names}:
             return _names(names)

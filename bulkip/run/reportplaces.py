@@ -20,7 +20,7 @@ from bulkip.reports.places import File, place_of
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.settings import Job
-from bulkip.store import Spans, open_writer
+from bulkip.store import PlanPeriods, open_writer
 from bulkip.templates import PeriodFields, TemplateError
 
 OWN_FILES = "own_files"
@@ -129,7 +129,7 @@ def _file_of(report: ReportSpec) -> str | None:
 
 
 def _own_files(folder: Path) -> frozenset[str]:
-    with Spans(folder) as reader:
+    with PlanPeriods(folder) as reader:
         files = reader.remembered(OWN_FILES)
     return frozenset(map(str, files)) if isinstance(files, list) else frozenset()
 
@@ -142,7 +142,7 @@ def _rendered(report: ReportSpec, folder: Path) -> ReportSpec:
 
 
 def _facts_of(report: ReportSpec, folder: Path) -> PathFacts:
-    with Spans(folder) as reader:
+    with PlanPeriods(folder) as reader:
         header, spans = reader.header(), reader.first(2)
     zone = ZoneInfo(str(header.settings.get("timezone", "UTC")))
     variables = header.settings.get("vars")

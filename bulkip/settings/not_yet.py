@@ -9,7 +9,6 @@ from bulkip.settings.schema import BLOCKS, JobFile
 
 NOT_YET: Mapping[str, tuple[str, ...]] = {
     "reports": (
-        "html",
         "junit",
         "sarif",
         "github",
@@ -19,7 +18,7 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
 }
 REPORTS = (
     "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
-    "prometheus",
+    "prometheus", "html",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.beforehand import Beforehand, Sought
+from bulkip.store.callfigures import CallFigures, Span
 from bulkip.store.choice import Choice
 from bulkip.store.discoveries import (
     account_servers,
@@ -13,13 +14,13 @@ from bulkip.store.discoveries import (
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
+from bulkip.store.planperiods import PlanPeriods
 from bulkip.store.proofs import Proofs, unlooked
 from bulkip.store.questions import COLLECTED_BY, PROOF_REQUIRED
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
-from bulkip.store.spans import Spans
 from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "TO_DO_AGAIN",
     "Attempt",
     "Beforehand",
+    "CallFigures",
     "Change",
     "Choice",
     "Frozen",
     "Outcome",
+    "PlanPeriods",
     "PlannedItem",
     "Proofs",
     "RunHeader",
@@ -39,7 +42,7 @@ __all__ = [
     "RunReader",
     "RunWriter",
     "Sought",
-    "Spans",
+    "Span",
     "StoredRow",
     "Writing",
     "account_servers",

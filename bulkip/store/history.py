@@ -102,7 +102,7 @@ class RunHistory(RunReader):
         sql = "SELECT DISTINCT ip FROM item WHERE ip >= ? AND ip < ? ORDER BY ip LIMIT ?"
         return [near for (near,) in self._select(sql, head, f"{head}g", NEIGHBOURS)]
 
-    def _select(self, sql: str, *values: str | int) -> Iterator[StoredRow]:
+    def _select(self, sql: str, *values: str | float) -> Iterator[StoredRow]:
         """Yield rows a page at a time; what goes wrong where they are taken is none of the store's errors."""
         with storage_errors(self.path):
             cursor = self._db.execute(sql, values)

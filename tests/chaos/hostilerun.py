@@ -13,7 +13,7 @@ from tests.program import clean_environment
 
 TOKEN = "Tk/4f3c+2b9d&7e5a=Q0z1"
 """A token whose characters are escaped differently by everyone who escapes."""
-REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts")
+REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts", "html")
 COMMAND = ("run", "job.yaml", "--yes", "--format", "text")
 PATIENCE_S = 110
 PATIENT: Mapping[str, Mapping[str, str]] = {

@@ -41,7 +41,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "dns": ("resolver", "simulator"),
     "duckdb": ("reports",),
     "idna": ("hostnames",),
-    "jinja2": ("templates",),
+    "jinja2": ("templates", "reports"),
     "prometheus_client": ("reports",),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),

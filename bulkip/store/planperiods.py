@@ -10,7 +10,7 @@ FROM item WHERE json_extract(form, '$.period_start') IS NOT NULL GROUP BY 1, 2 O
 """
 
 
-class Spans(RunReader):
+class PlanPeriods(RunReader):
     """Owns a reading connection that is asked about periods."""
 
     def first(self, most: int) -> list[tuple[int, int]]:

@@ -1,0 +1,4 @@
+"use strict";
+page.startTheme();
+items.start();
+charts.startPace();
