@@ -24,6 +24,7 @@ COMMANDS = {
     "runs": "list the kept runs and plans, the newest first",
     "show": "show what is known of one run, and what to do next",
     "explain": "tell every call that was made for one address",
+    "diff": "tell what is different between two runs",
     "report": "render a report of a run again",
     "actions": "list the actions of the API, or explain one",
     "schema": "print the JSON Schema of a job, a report or a plan",

@@ -5,7 +5,7 @@ from bulkip.store.beforehand import Beforehand, Sought
 from bulkip.store.choice import Choice
 from bulkip.store.discoveries import account_servers, found_lead, found_server, held_addresses, no_more_leads
 from bulkip.store.freeze import Frozen, Writing, check, freeze
-from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
+from bulkip.store.history import TO_DO_AGAIN, Narrowing, RunHistory, of_address, own_cells
 from bulkip.store.proofs import Proofs
 from bulkip.store.questions import PROOF_REQUIRED
 from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
@@ -22,6 +22,7 @@ __all__ = [
     "Change",
     "Choice",
     "Frozen",
+    "Narrowing",
     "Outcome",
     "PlannedItem",
     "Proofs",
