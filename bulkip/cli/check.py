@@ -7,7 +7,7 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import DURATION, EXISTING, Word, option
-from bulkip.cli.running import calling_options, reporting_options, run_options, shown
+from bulkip.cli.running import KEEPING, calling_options, reporting_options, run_options, shown
 from bulkip.policy import VerifyMode
 from bulkip.run.checking import Asking
 from bulkip.run.checking import check as assert_all
@@ -40,6 +40,7 @@ Exit codes: 0 all match, 3 some could not be read, 4 some do not match, or nothi
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @filter_options
 @calling_options
+@KEEPING
 @reporting_options
 def check(job: Path, source: str | None, wait: float, *, allow_empty: bool, **given: Any) -> int:
     """Assert that every PTR record is what the job would set; nothing is written and nothing asked.

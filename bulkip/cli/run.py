@@ -34,7 +34,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @option("--expect-plan", metavar="SHA256", twin=False, help="Go on only when this is the plan's digest.")
 @filter_options
 @execution_options
-@option("-v", "--verbose", count=True, help="-vv tells where each value came from.")
+@option("-v", "--verbose", count=True, help="-v tells more; -vv where each value came from.")
 @click.pass_context
 def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     """Carry a job out: freeze the plan, read what is there, ask, apply, report.

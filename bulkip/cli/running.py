@@ -1,5 +1,6 @@
 """What the commands that execute a run share: their options, and how a run is shown while it goes on."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -17,10 +18,13 @@ from bulkip.cli.options import (
     option,
     run_dir_option,
 )
+from bulkip.errors import StoreError
 from bulkip.progress import progress_view
 from bulkip.run.carry import Desk
 from bulkip.run.ending import Conclusion
 from bulkip.run.options import Overrides, RunOptions
+from bulkip.run.planning import Prepared
+from bulkip.run.retention import sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -59,6 +63,12 @@ LIMITING = (
     ),
     option("--max-clears", type=click.IntRange(min=0), twin=False, help="The most PTR records to clear."),
 )
+KEEPING = option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Afterwards remove older runs of this job but N; never one that may still be needed.",
+)
 REPORTING = (
     option(
         "--report", "reports", type=REPORT, multiple=True, help="Write FORMAT=PATH in the end; repeatable."
@@ -69,7 +79,7 @@ REPORTING = (
 
 def execution_options(function: F) -> F:
     """Declare the options of every command that executes a run."""
-    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, *REPORTING))
+    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, KEEPING, *REPORTING))
 
 
 def calling_options(function: F) -> F:
@@ -92,7 +102,20 @@ def shown(given: dict[str, Any], work: Callable[[Desk], Conclusion]) -> int:
     """Do the work before the user's eyes, tell how it ended, and return its exit code."""
     desk, conclusion = _watched(given, work)
     desk.recap(conclusion)
+    if given.get("keep") is not None:
+        _sweep(conclusion.prepared, given["keep"], desk, verbose=bool(given.get("verbose")))
     return conclusion.exit_code
+
+
+def _sweep(prepared: Prepared, keep: int, desk: TerminalDesk, *, verbose: bool) -> None:
+    """Remove older runs of the job, and tell how many when that is wanted."""
+    try:
+        swept = sweep(prepared.run_dir.parent.parent, prepared.header, keep, time.time(), desk.warn)
+    except StoreError as error:
+        desk.warn(f"--keep: nothing was removed: {error}")
+        return
+    if verbose:
+        desk.say(f"--keep {keep}: runs of {prepared.header.job_name}: {swept}")
 
 
 def watched(given: dict[str, Any], work: Callable[[Desk], int]) -> int:

@@ -88,7 +88,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in asked(folder, "--format", "jsonl").out.splitlines()]
 
 
-def of_kind(folder: Path, kind: str) -> list[tuple[str, str, str]]:
+def of_kind(folder: Path, kind: str) -> list[tuple[str, str | None, str | None]]:
     """Return address, before and after of the differences of one kind."""
     return [(row["ip"], row["before"], row["after"]) for row in rows(folder) if row["kind"] == kind]
 
