@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from bulkip.errors import AccessError, BulkipError, Halt, Locked, SafetyStop, UsageError
 from bulkip.model import Counts, Status
 
 
@@ -22,6 +23,13 @@ class ExitCode(IntEnum):
 
 
 SIGNAL_BASE = 128
+OF_ERRORS: tuple[tuple[type[BulkipError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (SafetyStop, ExitCode.SAFETY),
+    (Halt, ExitCode.HALTED),
+    (AccessError, ExitCode.ACCESS),
+    (Locked, ExitCode.LOCKED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,11 @@ def exit_code(ending: Ending) -> int:
         (ending.expectation_missed or ending.counts.of(Status.MISMATCH) > 0, ExitCode.EXPECTATION),
     )
     return int(next((code for held, code in stops if held), ExitCode.OK))
+
+
+def code_of_error(error: BaseException) -> int:
+    """Return the code of a command that an error ended; one that is none of ours is a bug."""
+    return int(next((code for kind, code in OF_ERRORS if isinstance(error, kind)), ExitCode.INTERNAL))
 
 
 def _failed(ending: Ending) -> int:

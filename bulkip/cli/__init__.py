@@ -11,18 +11,11 @@ import click
 
 from bulkip.cli.commands import bulkip
 from bulkip.cli.standardstreams import fill_closed
-from bulkip.errors import AccessError, BulkipError, Halt, Locked, SafetyStop, UsageError
+from bulkip.errors import BulkipError
+from bulkip.exitcode import code_of_error
 
-EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
-    (UsageError, 2),
-    (SafetyStop, 5),
-    (Halt, 6),
-    (AccessError, 7),
-    (Locked, 8),
-)
 REFUSED = ("--token", "--key", "--api-key", "--password")
 WHERE_FROM = "there is no {option}: secrets come from HOSTKEY_TOKEN, HOSTKEY_API_KEY, or what the job names"
-INTERNAL = 1
 HALTED = 6
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 """What a stdout says that cannot take more; every other file has errors of its own."""
@@ -61,5 +54,5 @@ def exit_code_of(arguments: list[str]) -> int:
         return HALTED
     except BulkipError as error:
         click.echo(str(error), err=True)
-        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), INTERNAL)
+        return code_of_error(error)
     return int(code or 0)

@@ -8,7 +8,8 @@ import click
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, option
 from bulkip.cli.origins import origin_lines
-from bulkip.cli.running import execution_options, run_options, shown
+from bulkip.cli.running import execution_options, run_options, told
+from bulkip.run.alarms import Case
 from bulkip.run.execute import execute
 from bulkip.run.plans import expecting
 from bulkip.settings import load_job, narrowed
@@ -46,4 +47,6 @@ def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
         for line in origin_lines(ctx, loaded.job):
             click.echo(line, err=True)
     guard = expecting(given["expect_plan"])
-    return shown(given, lambda desk: execute(loaded, run_options(given), desk, guard))
+    options = run_options(given)
+    case = Case(loaded.job, options.simulate)
+    return told(given, case, lambda desk: execute(loaded, options, desk, guard))

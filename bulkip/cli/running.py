@@ -20,6 +20,7 @@ from bulkip.cli.options import (
 )
 from bulkip.errors import StoreError
 from bulkip.progress import progress_view
+from bulkip.run.alarms import Case, heard
 from bulkip.run.carry import Desk
 from bulkip.run.ending import Conclusion
 from bulkip.run.options import Overrides, RunOptions
@@ -116,6 +117,11 @@ def _sweep(prepared: Prepared, keep: int, desk: TerminalDesk, *, verbose: bool) 
         return
     if verbose:
         desk.say(f"--keep {keep}: runs of {prepared.header.job_name}: {swept}")
+
+
+def told(given: dict[str, Any], case: Case, work: Callable[[Desk], Conclusion]) -> int:
+    """Do the work before the user's eyes, and let the job's hooks hear how it ended."""
+    return shown(given, lambda desk: heard(case, desk, lambda: work(desk)))
 
 
 def watched(given: dict[str, Any], work: Callable[[Desk], int]) -> int:

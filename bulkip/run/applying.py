@@ -7,6 +7,7 @@ from bulkip.errors import SafetyStop, StoreError, UsageError
 from bulkip.model import JsonValue
 from bulkip.planfile import PlanFile, PlanHead
 from bulkip.policy import Forward
+from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.drift import Trial, refuse_drift
 from bulkip.run.ending import Conclusion
@@ -59,6 +60,12 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
             prepared = prepare_items(job, options, planned_items(path, plan), now_utc())
             locks.take_run(prepared.run_dir)
             return carry_out(prepared, reach.open, way)
+
+
+def case_of(path: Path, options: RunOptions) -> Case:
+    """Return who is to hear of a plan's application; raises UsageError when the file is no whole plan."""
+    with PlanFile(path) as plan:
+        return Case(_job_of(path, plan.head, options), plan.head.simulated or options.simulate)
 
 
 def _job_of(path: Path, head: PlanHead, options: RunOptions) -> Job:
