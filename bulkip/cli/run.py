@@ -1,5 +1,6 @@
 """`bulkip run`: carry a job out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, option
 from bulkip.cli.origins import origin_lines
 from bulkip.cli.running import execution_options, run_options, told
+from bulkip.logs import JsonLog
 from bulkip.run.alarms import Case
 from bulkip.run.execute import execute
 from bulkip.run.plans import expecting
@@ -44,8 +46,9 @@ def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     """
     loaded = narrowed(load_job(job), filters_of(given))
     if given["verbose"] >= ORIGINS and loaded.job is not None:
+        write = JsonLog().info if given["log_format"] == "json" else partial(click.echo, err=True)
         for line in origin_lines(ctx, loaded.job):
-            click.echo(line, err=True)
+            write(line)
     guard = expecting(given["expect_plan"])
     options = run_options(given)
     case = Case(loaded.job, options.simulate)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkip.cli.desk import Answers, TerminalDesk
+from bulkip.cli.jsondesk import JsonDesk
 from bulkip.cli.options import (
     DURATION,
     FILE_FORMATS,
@@ -52,6 +53,13 @@ CALLING = (
         help="How long to wait for another run of the account.",
     ),
     option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it."),
+    option(
+        "--log-format",
+        type=Word(("text", "json")),
+        default="text",
+        show_default=True,
+        help="How stderr is written: json is one object a line.",
+    ),
     option("--no-color", is_flag=True, help="No colours, as NO_COLOR does."),
     option("-q", "--quiet", is_flag=True, help="Only errors, warnings and what was asked for."),
     run_dir_option,
@@ -130,12 +138,15 @@ def watched(given: dict[str, Any], work: Callable[[Desk], int]) -> int:
 
 
 def _watched(given: dict[str, Any], work: Callable[[Desk], R]) -> tuple[TerminalDesk, R]:
+    answers = Answers(yes=given.get("yes", False), confirm=given.get("confirm"))
+    if given["log_format"] == "json":
+        logging = JsonDesk(answers, quiet=given["quiet"])
+        return logging, work(logging)
     view = progress_view(
         "none" if given["quiet"] else given["progress"],
         lambda text: click.echo(text, err=True),
         colour=not given["no_color"],
     )
-    answers = Answers(yes=given.get("yes", False), confirm=given.get("confirm"))
     with ExitStack() as showing:
         showing.enter_context(view)
         desk = TerminalDesk(view, answers, quiet=given["quiet"], clear=showing.close)
