@@ -29,6 +29,7 @@ COMMANDS = {
     "actions": "list the actions of the API, or explain one",
     "schema": "print the JSON Schema of a job, a report or a plan",
     "init": "write a first job that runs as it is",
+    "schedule": "print what runs a job every night: cron, systemd or GitHub",
     "simulate": "serve a simulated API on this machine",
     "doctor": "recount a run law by law, or check the set-up",
     "completion": "print the completion script of a shell",
