@@ -272,6 +272,56 @@ def test_plan_and_validate_call_nobody(tmp_path: Path, api: str, ear: Listener) 
     assert (codes, ear.paths) == ([0, 0], [])
 
 
+def test_apply_check_and_retry_are_told_but_no_undo(tmp_path: Path, api: str, ear: Listener) -> None:
+    """Whatever carries a job out is told, with the hooks kept in plan and run; an undo is no job."""
+    (tmp_path / "job.yaml").write_text(
+        f"version: 1\napi: {{url: '{api}'}}\ntargets:\n"
+        "  - {ip: 203.0.113.2, id: 4711}\n  - {ip: 192.0.2.1, id: 1}\nactions: [{action: update_ptr, with: {ptr: a.example.net}}]\nlimits: {rate: 500/s}\n"
+        "verify: {settle: 10ms}\nhooks: {always: 'env:HOOK_URL'}\n"
+    )
+    url = {"HOOK_URL": f"{ear.url}/always"}
+    planned = run(tmp_path, "plan", "job.yaml", "-o", "p.json", **url)
+
+    codes = [
+        run(tmp_path, *words, "-q", **url).code
+        for words in (
+            ("apply", "p.json", "--yes"),
+            ("check", "job.yaml"),
+            ("retry", "last~1", "--yes"),
+            ("undo", "last", "--yes", "--max-clears", "1"),
+        )
+    ]
+
+    assert (planned.code, codes) == (3, [3, 3, 3, 0])
+    assert [body["exit_code"] for body in ear.bodies("/always")] == [3, 3, 3]
+
+
+def test_interrupt_while_the_start_is_told_stops_the_run(tmp_path: Path, api: str, ear: Listener) -> None:
+    """Ctrl-C during the first hook ends the run before anything is sent, and the failure is told."""
+    ear.open.clear()
+    write_job(tmp_path, api, f"hooks: {{start: '{ear.url}/start', failure: '{ear.url}/failure'}}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulkip", "run", "job.yaml"],
+        cwd=tmp_path,
+        env=clean_environment() | TOKEN,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        deadline = time.monotonic() + PATIENCE_S
+        while not ear.heard and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        while len(ear.heard) == 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        ear.open.set()
+        _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, ear.paths) == (130, ["/start", "/failure"])
+    assert "1 not_run" in err
+    assert "Traceback" not in err
+
+
 def test_variable_that_is_missing_is_told_before_the_run(tmp_path: Path, api: str) -> None:
     """A hook that leads nowhere is a warning, and a required one stops everything."""
     write_job(tmp_path, api, "hooks: {success: 'env:HOOK_URL'}\n")

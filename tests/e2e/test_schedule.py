@@ -62,7 +62,7 @@ def test_job_that_writes_gets_a_yes(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CHECKER is None, reason="systemd-analyze is not installed")
 def test_units_are_taken_by_systemd(tmp_path: Path) -> None:
-    """The checker of systemd finds nothing wrong with service and timer, and would start the program with these paths."""
+    """The checker of systemd finds nothing wrong with service and timer, odd paths included."""
     folder = tmp_path / ODD
     write_job(folder)
     service, _, timer = printed(folder, "--print", "systemd").out.partition(
