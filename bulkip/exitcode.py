@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from bulkip.errors import AccessError, BulkipError, Halt, Locked, SafetyStop, UsageError
 from bulkip.model import Counts, Status
 
 
@@ -28,6 +29,13 @@ RANKS: tuple[int, ...] = (
     ExitCode.UNKNOWN_WRITES, ExitCode.ITEMS_FAILED, ExitCode.EXPECTATION, ExitCode.OK, ExitCode.USAGE,
 )  # fmt: skip
 """The codes of runs, the gravest first; USAGE is none, since then nothing ran."""
+OF_ERRORS: tuple[tuple[type[BulkipError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (SafetyStop, ExitCode.SAFETY),
+    (Halt, ExitCode.HALTED),
+    (AccessError, ExitCode.ACCESS),
+    (Locked, ExitCode.LOCKED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,11 @@ def worst(codes: Iterable[int]) -> int:
 
 def _rank(code: int) -> int:
     return RANKS.index(min(code, SIGNAL_BASE))
+
+
+def code_of_error(error: BaseException) -> int:
+    """Return the code of a command that an error ended; one that is none of ours is a bug."""
+    return int(next((code for kind, code in OF_ERRORS if isinstance(error, kind)), ExitCode.INTERNAL))
 
 
 def _failed(ending: Ending) -> int:

@@ -11,18 +11,12 @@ import click
 
 from bulkip.cli.commands import bulkip
 from bulkip.cli.standardstreams import fill_closed
-from bulkip.errors import AccessError, BulkipError, Halt, Locked, SafetyStop, UsageError
+from bulkip.cli.stderrlines import error_writer, tell_bugs_as_json, wants_json
+from bulkip.errors import BulkipError
+from bulkip.exitcode import code_of_error
 
-EXIT_CODES: tuple[tuple[type[BulkipError], int], ...] = (
-    (UsageError, 2),
-    (SafetyStop, 5),
-    (Halt, 6),
-    (AccessError, 7),
-    (Locked, 8),
-)
 REFUSED = ("--token", "--key", "--api-key", "--password")
 WHERE_FROM = "there is no {option}: secrets come from HOSTKEY_TOKEN, HOSTKEY_API_KEY, or what the job names"
-INTERNAL = 1
 HALTED = 6
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 """What a stdout says that cannot take more; every other file has errors of its own."""
@@ -31,6 +25,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     fill_closed()
+    tell_bugs_as_json(sys.argv[1:] if arguments is None else arguments)
     sys.exit(exit_code_of(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -43,10 +38,13 @@ def exit_code_of(arguments: list[str]) -> int:
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.option_name in REFUSED:
             error = click.UsageError(WHERE_FROM.format(option=error.option_name), error.ctx)
-        error.show()
+        if wants_json(arguments):
+            error_writer(arguments)(error.format_message())
+        else:
+            error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        click.echo("stopped", err=True)
+        error_writer(arguments)("stopped")
         cause = error.__cause__ or error  # click says Abort for what a signal raised
         return 128 + getattr(cause, "number", signal.SIGINT)
     except BrokenPipeError:  # whoever read our stdout left; that is his right
@@ -56,10 +54,10 @@ def exit_code_of(arguments: list[str]) -> int:
         if error.errno not in FULL:
             raise
         with suppress(OSError):
-            click.echo(f"stdout cannot be written to: {error.strerror}", err=True)
+            error_writer(arguments)(f"stdout cannot be written to: {error.strerror}")
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return HALTED
     except BulkipError as error:
-        click.echo(str(error), err=True)
-        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), INTERNAL)
+        error_writer(arguments)(str(error))
+        return code_of_error(error)
     return int(code or 0)

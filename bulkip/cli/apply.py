@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from bulkip.cli.options import EXISTING, option
-from bulkip.cli.running import execution_options, run_options, shown
-from bulkip.run.applying import Wishes, apply_plan
+from bulkip.cli.running import execution_options, run_options, told
+from bulkip.run.applying import Wishes, apply_plan, case_of
 
 EPILOG = """\b
 Examples:
@@ -32,4 +32,5 @@ def apply(plan: Path, expect_plan: str | None, **given: Any) -> int:
     wanted already: unchanged. Anything else: a conflict, and not overwritten.
     """
     wishes = Wishes(expect_plan, strict=given["strict"])
-    return shown(given, lambda desk: apply_plan(plan, run_options(given), desk, wishes))
+    options = run_options(given)
+    return told(given, case_of(plan, options), lambda desk: apply_plan(plan, options, desk, wishes))

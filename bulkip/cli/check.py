@@ -7,8 +7,16 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import DURATION, EXISTING, Word, option
-from bulkip.cli.running import calling_options, reckoning_options, reporting_options, run_options, shown
+from bulkip.cli.running import (
+    KEEPING,
+    calling_options,
+    reckoning_options,
+    reporting_options,
+    run_options,
+    told,
+)
 from bulkip.policy import VerifyMode
+from bulkip.run.alarms import Case
 from bulkip.run.checking import Asking
 from bulkip.run.checking import check as assert_all
 from bulkip.settings import load_job, narrowed
@@ -41,6 +49,7 @@ Exit codes: 0 all match, 3 some could not be read, 4 some do not match, or nothi
 @filter_options
 @reckoning_options
 @calling_options
+@KEEPING
 @reporting_options
 def check(job: Path, source: str | None, wait: float, *, allow_empty: bool, **given: Any) -> int:
     """Assert that every PTR record is what the job would set; nothing is written and nothing asked.
@@ -51,4 +60,6 @@ def check(job: Path, source: str | None, wait: float, *, allow_empty: bool, **gi
     """
     loaded = narrowed(load_job(job), filters_of(given))
     asking = Asking(None if source is None else VerifyMode(source), wait, allow_empty)
-    return shown(given, lambda desk: assert_all(loaded, run_options(given), desk, asking))
+    options = run_options(given)
+    case = Case(loaded.job, options.simulate)
+    return told(given, case, lambda desk: assert_all(loaded, options, desk, asking))

@@ -73,7 +73,7 @@ class TerminalDesk:
         """Ask on a terminal; elsewhere the command line must have answered."""
         if self._answers.yes:
             return True
-        return sys.stdin.isatty() and sys.stderr.isatty() and self._confirmed(question)
+        return self._can_ask() and self._confirmed(question)
 
     def warn(self, text: str) -> None:
         """Write a warning, quiet or not."""
@@ -117,13 +117,17 @@ class TerminalDesk:
             )
         if self._answers.yes or self._answers.confirm is not None:
             return
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self._can_ask():
             raise SafetyStop(
                 f"{counted(writes, 'write')} to {url} need a confirmation, and there is no terminal "
                 f"to ask on; add --yes or --confirm {writes}"
             )
         if not self._confirmed(f"{counted(writes, 'write')} to {url}; go on? [y/N] "):
             raise SafetyStop("not confirmed; nothing was written")
+
+    def _can_ask(self) -> bool:
+        """Say whether somebody sits there who can answer."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
 
     @staticmethod
     def _confirmed(question: str) -> bool:

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
-from bulkip.cli.running import shown
+from bulkip.cli.running import told
 from bulkip.errors import BulkipError
 from bulkip.exitcode import ExitCode, worst
+from bulkip.logs import JsonLog
 from bulkip.quantities import counted
+from bulkip.run.alarms import Case
 from bulkip.run.backfill import Night
 from bulkip.run.carry import Desk
 from bulkip.run.ending import Conclusion
@@ -29,27 +31,31 @@ def carry_nights(given: dict[str, Any], nights: Sequence[Night], carry: Carry) -
     """
     codes: list[int] = []
     signals = Signals()
+    say = JsonLog().info if given["log_format"] == "json" else partial(click.echo, err=True)
     if not given["quiet"]:
-        ends = dict.fromkeys((nights[0].period, nights[-1].period))
-        click.echo(f"backfill: {counted(len(nights), 'run')}, {' .. '.join(ends)}", err=True)
+        say(f"backfill: {counted(len(nights), 'run')}, {_range(nights)}")
     for number, night in enumerate(nights, start=1):
         try:
-            codes.append(shown(given, partial(carry, night, signals)))
+            case = Case(night.loaded.job, given["simulate"] or given["faults"] is not None)
+            codes.append(told(given, case, partial(carry, night, signals)))
         except (BulkipError, KeyboardInterrupt):
             if codes:  # before the first run there is nothing to go on with
-                _tell_left(nights[number - 1 :])
+                _tell_left(nights[number - 1 :], say)
             raise
         if signals.held is not None:
             codes.append(128 + signals.held)
         if codes[-1] not in GOES_ON:
-            _tell_left(nights[number - 1 :])
+            _tell_left(nights[number - 1 :], say)
             break
     return worst(codes)
 
 
-def _tell_left(left: Sequence[Night]) -> None:
+def _range(nights: Sequence[Night]) -> str:
+    return " .. ".join(dict.fromkeys((nights[0].period, nights[-1].period)))
+
+
+def _tell_left(left: Sequence[Night], say: Callable[[str], None]) -> None:
     """Say which periods are left, and how to go on."""
-    periods = " .. ".join(dict.fromkeys((left[0].period, left[-1].period)))
     again = shlex.join(["bulkip", *sys.argv[1:]])
-    click.echo(f"backfill stopped; left: {periods} ({counted(len(left), 'run')})", err=True)
-    click.echo(f"  the same command goes on, and asks nothing twice: {again}", err=True)
+    say(f"backfill stopped; left: {_range(left)} ({counted(len(left), 'run')})")
+    say(f"  the same command goes on, and asks nothing twice: {again}")

@@ -6,9 +6,10 @@ import click
 
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, option
-from bulkip.cli.running import allow_unread_option, execution_options, run_options, shown
-from bulkip.run.again import find_resumable, job_file_of, rebase
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
+from bulkip.run.again import case_of, find_resumable, job_file_of, rebase
 from bulkip.run.again import resume as finish
+from bulkip.run.alarms import Case
 from bulkip.settings import load_job
 
 EPILOG = """\b
@@ -35,5 +36,6 @@ def resume(run: str, **given: Any) -> int:
     folder = find_resumable(given["run_dir"], run)
     if given["rebase"]:
         job = load_job(job_file_of(folder))
-        return shown(given, lambda desk: rebase(folder, job, run_options(given), desk))
-    return shown(given, lambda desk: finish(folder, run_options(given), desk))
+        case = Case(job.job, case_of(folder).simulated)
+        return told(given, case, lambda desk: rebase(folder, job, run_options(given), desk))
+    return told(given, case_of(folder), lambda desk: finish(folder, run_options(given), desk))

@@ -6,8 +6,9 @@ import click
 
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, Quantity, did_you_mean, option
-from bulkip.cli.running import allow_unread_option, execution_options, run_options, shown
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
 from bulkip.model import ErrorClass
+from bulkip.run.again import case_of
 from bulkip.run.again import retry as run_again
 from bulkip.run.runs import find_run
 
@@ -45,4 +46,4 @@ def retry(run: str, **given: Any) -> int:
     """
     folder = find_run(given["run_dir"], run)
     classes = given["only"] or ()
-    return shown(given, lambda desk: run_again(folder, classes, run_options(given), desk))
+    return told(given, case_of(folder), lambda desk: run_again(folder, classes, run_options(given), desk))

@@ -1,5 +1,6 @@
 """`bulkip run`: carry a job out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.nights import carry_nights
 from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.origins import origin_lines
-from bulkip.cli.running import allow_unread_option, execution_options, reckoning_options, run_options, shown
+from bulkip.cli.running import allow_unread_option, execution_options, reckoning_options, run_options, told
 from bulkip.errors import UsageError
+from bulkip.logs import JsonLog
 from bulkip.nights import By
+from bulkip.run.alarms import Case
 from bulkip.run.backfill import Backfill, nights_of
 from bulkip.run.execute import execute
 from bulkip.run.planning import now_utc
@@ -47,7 +50,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @option("--backfill", metavar="PERIOD", help="Run once for each day of a range, such as A..B.")
 @option("--by", type=Word(tuple(one.value for one in By)), default=By.DAY.value, show_default=True,
         help="What each run of a backfill pulls.")  # fmt: skip
-@option("-v", "--verbose", count=True, help="-vv tells where each value came from.")
+@option("-v", "--verbose", count=True, help="-v tells more; -vv where each value came from.")
 @click.pass_context
 def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     """Carry a job out: freeze the plan, read what is there, ask, apply, report.
@@ -56,12 +59,15 @@ def run(ctx: click.Context, /, job: Path, **given: Any) -> int:
     """
     loaded = narrowed(load_job(job), filters_of(given))
     if given["verbose"] >= ORIGINS and loaded.job is not None:
+        write = JsonLog().info if given["log_format"] == "json" else partial(click.echo, err=True)
         for line in origin_lines(ctx, loaded.job):
-            click.echo(line, err=True)
+            write(line)
     guard = expecting(given["expect_plan"])
     if given["backfill"] is not None:
         return _backfilled(loaded, given)
-    return shown(given, lambda desk: execute(loaded, run_options(given), desk, guard))
+    options = run_options(given)
+    case = Case(loaded.job, options.simulate)
+    return told(given, case, lambda desk: execute(loaded, options, desk, guard))
 
 
 def _backfilled(loaded: LoadedJob, given: dict[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """What the commands that execute a run share: their options, and how a run is shown while it goes on."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkip.cli.desk import Answers, TerminalDesk
+from bulkip.cli.jsondesk import JsonDesk
 from bulkip.cli.options import (
     DURATION,
     FILE_FORMATS,
@@ -19,10 +21,14 @@ from bulkip.cli.options import (
     option,
     run_dir_option,
 )
+from bulkip.errors import StoreError
 from bulkip.progress import progress_view
+from bulkip.run.alarms import Case, heard
 from bulkip.run.carry import Desk
 from bulkip.run.ending import Conclusion
 from bulkip.run.options import Overrides, Reckoning, RunOptions
+from bulkip.run.planning import Prepared
+from bulkip.run.retention import sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -49,6 +55,13 @@ CALLING = (
         help="How long to wait for another run of the account.",
     ),
     option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it."),
+    option(
+        "--log-format",
+        type=Word(("text", "json")),
+        default="text",
+        show_default=True,
+        help="How stderr is written: json is one object a line.",
+    ),
     option("--no-color", is_flag=True, help="No colours, as NO_COLOR does."),
     option("-q", "--quiet", is_flag=True, help="Only errors, warnings and what was asked for."),
     run_dir_option,
@@ -64,6 +77,12 @@ LIMITING = (
         "--canary", type=click.IntRange(min=1), help="Write N addresses first; if all goes well, the rest."
     ),
     option("--max-clears", type=click.IntRange(min=0), twin=False, help="The most PTR records to clear."),
+)
+KEEPING = option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Afterwards remove older runs of this job but N; never one that may still be needed.",
 )
 REPORTING = (
     option(
@@ -81,7 +100,7 @@ allow_unread_option = option(
 
 def execution_options(function: F) -> F:
     """Declare the options of every command that executes a run."""
-    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, *REPORTING))
+    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, KEEPING, *REPORTING))
 
 
 def calling_options(function: F) -> F:
@@ -109,7 +128,25 @@ def shown(given: dict[str, Any], work: Callable[[Desk], Conclusion]) -> int:
     """Do the work before the user's eyes, tell how it ended, and return its exit code."""
     desk, conclusion = _watched(given, work)
     desk.recap(conclusion)
+    if given.get("keep") is not None:
+        _sweep(conclusion.prepared, given["keep"], desk, verbose=bool(given.get("verbose")))
     return conclusion.exit_code
+
+
+def _sweep(prepared: Prepared, keep: int, desk: TerminalDesk, *, verbose: bool) -> None:
+    """Remove older runs of the job, and tell how many when that is wanted."""
+    try:
+        swept = sweep(prepared.run_dir.parent.parent, prepared.header, keep, time.time(), desk.warn)
+    except StoreError as error:
+        desk.warn(f"--keep: nothing was removed: {error}")
+        return
+    if verbose:
+        desk.say(f"--keep {keep}: runs of {prepared.header.job_name}: {swept}")
+
+
+def told(given: dict[str, Any], case: Case, work: Callable[[Desk], Conclusion]) -> int:
+    """Do the work before the user's eyes, and let the job's hooks hear how it ended."""
+    return shown(given, lambda desk: heard(case, desk, lambda: work(desk)))
 
 
 def watched(given: dict[str, Any], work: Callable[[Desk], int]) -> int:
@@ -118,12 +155,15 @@ def watched(given: dict[str, Any], work: Callable[[Desk], int]) -> int:
 
 
 def _watched(given: dict[str, Any], work: Callable[[Desk], R]) -> tuple[TerminalDesk, R]:
+    answers = Answers(yes=given.get("yes", False), confirm=given.get("confirm"))
+    if given["log_format"] == "json":
+        logging = JsonDesk(answers, quiet=given["quiet"])
+        return logging, work(logging)
     view = progress_view(
         "none" if given["quiet"] else given["progress"],
         lambda text: click.echo(text, err=True),
         colour=not given["no_color"],
     )
-    answers = Answers(yes=given.get("yes", False), confirm=given.get("confirm"))
     with ExitStack() as showing:
         showing.enter_context(view)
         desk = TerminalDesk(view, answers, quiet=given["quiet"], clear=showing.close)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
+from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
 from bulkip.run.ending import Conclusion
@@ -91,6 +92,15 @@ def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Con
         finally:
             shutil.rmtree(place.folder, ignore_errors=True)
         return _go_on(start, changed.job, UNSETTLED)
+
+
+def case_of(folder: Path) -> Case:
+    """Return who is to hear of another start of a run."""
+    header = _header_of(folder)
+    job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
+    return Case(
+        replace(job, path=Path(str(header.settings.get("job_file") or header.job_path))), header.simulated
+    )
 
 
 def job_file_of(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from bulkip.errors import SafetyStop, StoreError, UsageError
 from bulkip.model import JsonValue
 from bulkip.planfile import PlanFile, PlanHead
 from bulkip.policy import Forward
+from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.drift import Trial, refuse_drift
 from bulkip.run.ending import Conclusion
@@ -60,6 +61,12 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
             reports = placed(reports, prepared, replace(job, path=path), options)
             locks.take_run(prepared.run_dir)
             return carry_out(prepared, reach.open, replace(way, reports=reports))
+
+
+def case_of(path: Path, options: RunOptions) -> Case:
+    """Return who is to hear of a plan's application; raises UsageError when the file is no whole plan."""
+    with PlanFile(path) as plan:
+        return Case(_job_of(path, plan.head, options), plan.head.simulated or options.simulate)
 
 
 def _job_of(path: Path, head: PlanHead, options: RunOptions) -> Job:

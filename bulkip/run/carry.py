@@ -10,6 +10,7 @@ from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event
 from bulkip.model import Counts, ErrorClass, Status
 from bulkip.policy import ReportSpec
+from bulkip.run.alarms import begin
 from bulkip.run.beforehand import stages_before
 from bulkip.run.collecting import note_reports, remember
 from bulkip.run.ending import (
@@ -109,10 +110,15 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
     way.signals.hold()
     way.desk.planned(prepared)
     try:
+        refused = begin(prepared, way.desk, way.signals) if way.apply else None
+        if refused is not None:
+            return _conclude(prepared, Reached(StageEnd(None, None), safety=refused), way)
         with open_endpoint(prepared) as endpoint:
             reached = _stages(prepared, endpoint, way)
             if endpoint.purse.made:
                 anyio.run(log_out, prepared, endpoint, reached.end.start, way.tell)
+    except Interrupted as interrupted:  # while the hooks of the beginning were called
+        reached = Reached(StageEnd(None, signalled(interrupted.number)))
     except StoreError as error:
         reached = Reached(StageEnd(None, storage_stop(error)))
     except Exception as error:  # a bug: the report is still written (design.md §2, exit code 1)

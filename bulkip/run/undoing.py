@@ -6,6 +6,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from bulkip.alerts import Hooks
 from bulkip.errors import UsageError
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.keys import key_of
@@ -71,7 +72,10 @@ def _job_of(job: Job, options: RunOptions) -> Job:
     safety = replace(
         job.safety, max_changes=most, max_clears=0, read_again_after_s=0, forward=Forward.OFF
     )  # where a name leads that was there before is no reason to keep another one
-    return overridden(replace(job, name=f"undo of {job.name}", safety=safety, reports=()), options.overrides)
+    return overridden(
+        replace(job, name=f"undo of {job.name}", safety=safety, reports=(), hooks=Hooks(), notify=()),
+        options.overrides,
+    )
 
 
 def _show_clears(desk: Desk, reader: RunReader) -> None:

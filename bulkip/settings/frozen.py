@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bulkip.alerts import Hooks, Notice
 from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 from bulkip.policy import (
@@ -23,6 +24,7 @@ from bulkip.policy import (
     Timeouts,
     Verify,
 )
+from bulkip.settings.alerts import kept
 from bulkip.settings.job import Job
 
 KEPT: dict[str, Any] = {
@@ -36,14 +38,18 @@ KEPT: dict[str, Any] = {
     "verify": Verify,
     "reports": tuple[ReportSpec, ...],
 }
+ALERTS: dict[str, Any] = {"hooks": Hooks, "notify": tuple[Notice, ...]}
+"""Who hears of the run; a plan that was kept before there were any has none."""
 
 
 def frozen_settings(job: Job) -> dict[str, JsonValue]:
     """Return what a later start of a run needs, as JSON; it names where secrets are, and holds none."""
     api = replace(job.api, token=_anywhere(job.api.token), key=_anywhere(job.api.key))
-    kept = replace(job, api=api)
+    notify = tuple(replace(one, url=_anywhere(one.url) or one.url) for one in job.notify)
+    stored = replace(job, api=api, hooks=kept(job.hooks), notify=notify)
     settings: dict[str, JsonValue] = {
-        name: TypeAdapter(kind).dump_python(getattr(kept, name), mode="json") for name, kind in KEPT.items()
+        name: TypeAdapter(kind).dump_python(getattr(stored, name), mode="json")
+        for name, kind in (KEPT | ALERTS).items()
     }
     settings |= {"timezone": job.timezone, "vars": dict(job.vars)}  # what the paths of reports may name
     if job.check is not None:
@@ -60,6 +66,11 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
         variables = TypeAdapter(dict[str, str]).validate_python(settings.get("vars", {}))
         timezone = TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))
+        values |= {
+            key: TypeAdapter(kind).validate_python(settings[key])
+            for key, kind in ALERTS.items()
+            if key in settings
+        }
         check = TypeAdapter(Check | None).validate_python(settings.get(CHECK))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(

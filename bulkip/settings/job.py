@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkip.actions import ACTIONS
+from bulkip.alerts import Hooks, Notice
 from bulkip.jobfile import Tree, scan_file
 from bulkip.model import Place, Problem, Step
 from bulkip.policy import (
@@ -24,6 +25,7 @@ from bulkip.policy import (
     Verify,
 )
 from bulkip.selection import Selection
+from bulkip.settings.alerts import located, located_secret
 from bulkip.settings.entries import steps_of
 from bulkip.settings.not_yet import not_yet, report_problem
 from bulkip.settings.partial import Partial, validate
@@ -54,6 +56,8 @@ class Job:
     verify: Verify
     reports: tuple[ReportSpec, ...]
     check: Check | None = None
+    hooks: Hooks = field(default_factory=Hooks)
+    notify: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> Load
         rollout=Rollout(**_values(file.rollout)),
         verify=Verify(**_values(file.verify)),
         reports=file.reports,
+        hooks=located(Hooks(**_values(file.hooks)), path.parent),
+        notify=tuple(replace(one, url=located_secret(one.url, path.parent)) for one in file.notify),
     )
     return LoadedJob(job, loaded.steps, loaded.sources, loaded.vars, loaded.safety, ())
 

@@ -8,9 +8,11 @@ the schema is the wider one.
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from bulkip.alerts import Moment
 from bulkip.model import JsonValue, Status
 from bulkip.policy import Forward, OnExists, VerifyMode
 from bulkip.quantities import MAX_CALLS, MAX_DURATION_S
+from bulkip.settings import alerts
 from bulkip.settings import fields as f
 from bulkip.settings.not_yet import NOT_YET, REPORTS
 from bulkip.settings.reportfields import Report
@@ -33,6 +35,7 @@ _ADDRESS = rf"(?:{_IPV4}|{_IPV6})"
 _NETWORK = rf"(?:{_IPV4}/(?:3[0-2]|[12]?[0-9])|{_IPV6}/(?:0|[1-9][0-9]{{0,2}}))"
 _LOCAL = r"(?:[lL][oO][cC][aA][lL][hH][oO][sS][tT]|127\.[0-9.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
 _URL = rf"(?:[hH][tT]{{2}}[pP][sS]://[^@?#/\\\s]+|[hH][tT]{{2}}[pP]://{_LOCAL})(?:/[!-~]*)?"
+_HOOK = rf"(?:[hH][tT]{{2}}[pP][sS]://[^@#/\\\s]+|[hH][tT]{{2}}[pP]://{_LOCAL})(?:[/?][!-~]*)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = "[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _STRETCH = rf"(?:{_DAY}|[0-9]{{4}}-[0-9]{{2}}|[0-9]{{4}}-W[0-9]{{2}})"
@@ -87,6 +90,33 @@ EXPRESSION: Final = text(rf"\s*!?\s*(?:{_ADDRESS}|{_NETWORK}|{_ADDRESS}\s*-\s*{_
 PERIOD: Final = text(rf"{_WORDS}|{_STRETCH}|{_MOMENT}\.\.{_MOMENT}|{TEMPLATE}", maxLength=LONGEST)
 _REPORTS = "|".join((*REPORTS, *NOT_YET.get("reports", ())))
 
+_SECRET: Final = text(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*", maxLength=LONGEST)
+_HOOK_URL: Final = text(rf"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*|{_HOOK}", maxLength=LONGEST)
+_HOOK_TIME: Final = number_or_text("number", rf"(?=.*[1-9]){_TIME}", exclusiveMinimum=0, maximum=600)
+_MOMENT_WORD: Final[Schema] = {"enum": [moment.value for moment in Moment]}
+
+
+def _calling(key: str, schema: Schema) -> Schema:
+    """Return the schema of a hook that is a mapping."""
+    more: Schema = {"timeout": or_null(_HOOK_TIME), "required": {"type": "boolean"}}
+    return _mapping({key: schema, **more}, key)
+
+
+def _mapping(properties: Schema, required: str) -> Schema:
+    return {
+        "type": "object",
+        "required": [required],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+_WORDS_OF: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1}
+_HOOKS: Final[Schema] = {"anyOf": [_HOOK_URL, _calling("url", _HOOK_URL), _calling("command", _WORDS_OF)]}
+_NOTICE: Final[Schema] = {
+    "anyOf": [_SECRET, _mapping({"url": _SECRET, "on": or_list(_MOMENT_WORD, minItems=1)}, "url")]
+}
+
 VALUES: Final = MappingProxyType[object, Schema](
     {
         f.Text: TEXT,
@@ -125,7 +155,9 @@ VALUES: Final = MappingProxyType[object, Schema](
             ]
         },
         f.Url: text(_URL, maxLength=LONGEST),
-        f.Secret: text(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*", maxLength=LONGEST),
+        f.Secret: _SECRET,
+        alerts.HookList: or_list(_HOOKS),
+        alerts.NoticeList: or_list(_NOTICE),
         f.Zone: text("[A-Za-z0-9_+/-]+"),
         f.Variables: {
             "type": "object",

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
+from bulkip.settings import alerts
 from bulkip.settings import fields as f
 from bulkip.settings.reportfields import Report
 from bulkip.sources import LEFT_BEHIND
@@ -110,6 +111,15 @@ class VerifyBlock(Block):
     timeout_s: f.PositiveTime = Field(default=_VERIFY.timeout_s, alias="timeout")
     settle_s: f.Wait = Field(default=_VERIFY.settle_s, alias="settle")
     required: f.Flag = _VERIFY.required
+
+
+class HooksBlock(Block):
+    """What is called when a run begins, and when it has ended."""
+
+    start: alerts.HookList = ()
+    success: alerts.HookList = ()
+    failure: alerts.HookList = ()
+    always: alerts.HookList = ()
 
 
 class ActionEntry(Block):
@@ -259,6 +269,8 @@ class JobFile(Block):
     rollout: RolloutBlock = RolloutBlock()
     verify: VerifyBlock = VerifyBlock()
     reports: tuple[Report, ...] = ()
+    hooks: HooksBlock = HooksBlock()
+    notify: alerts.NoticeList = ()
 
 
 BLOCKS: dict[str, type[Block]] = {
@@ -270,4 +282,5 @@ BLOCKS: dict[str, type[Block]] = {
     "safety": SafetyBlock,
     "rollout": RolloutBlock,
     "verify": VerifyBlock,
+    "hooks": HooksBlock,
 }

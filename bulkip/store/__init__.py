@@ -13,7 +13,7 @@ from bulkip.store.discoveries import (
     no_more_leads,
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
-from bulkip.store.history import TO_DO_AGAIN, RunHistory, of_address, own_cells
+from bulkip.store.history import TO_DO_AGAIN, Narrowing, RunHistory, of_address, own_cells
 from bulkip.store.planperiods import PlanPeriods
 from bulkip.store.proofs import Proofs, unlooked
 from bulkip.store.questions import COLLECTED_BY, PROOF_REQUIRED
@@ -33,6 +33,7 @@ __all__ = [
     "Change",
     "Choice",
     "Frozen",
+    "Narrowing",
     "Outcome",
     "PlanPeriods",
     "PlannedItem",

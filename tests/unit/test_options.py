@@ -16,6 +16,7 @@ ELSEWHERE = {
     "runs": "its formats are not those of a run's report",
     "show": "the same",
     "explain": "the same",
+    "diff": "the same, and its --top is about what this one call prints",
     "doctor": "what it looks at is said each time",
 }
 """Commands whose options have no twins, and why."""

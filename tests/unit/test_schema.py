@@ -10,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from bulkip.actions import ACTIONS
+from bulkip.alerts import Hooks
 from bulkip.errors import JobError
 from bulkip.jobfile import scan_bytes
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
@@ -26,7 +27,7 @@ from tests.schemacheck import faults
 SCHEMA = job_schema()
 POLICIES: Mapping[str, Any] = {
     "api": Api(), "limits": Limits(), "retry": RetryPolicy(), "breaker": Breaker(), "timeouts": Timeouts(),
-    "safety": Safety(), "rollout": Rollout(), "verify": Verify(),
+    "safety": Safety(), "rollout": Rollout(), "verify": Verify(), "hooks": Hooks(),
 }  # fmt: skip
 EXAMPLES = [path for path in sorted((ROOT / "jobs").glob("*.yaml")) if path.stem != "faults"]
 STARTERS = sorted((ROOT / "bulkip" / "starters").glob("*.yaml"))
