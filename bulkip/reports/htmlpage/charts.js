@@ -110,8 +110,12 @@ const charts = (() => {
     ctx.strokeStyle = colour("chart-limit");
     ctx.lineWidth = 2;
     ctx.setLineDash([6, 5]);
-    for (const [, rate] of limits) {
+    ctx.fillStyle = colour("dim");
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textAlign = "right";
+    for (const [name, rate] of limits) {
       const y = chart.valToPos(rate, "y", true);
+      if (limits.length > 1) ctx.fillText(name, bbox.left + bbox.width, y - 4 * devicePixelRatio);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
@@ -142,7 +146,7 @@ const charts = (() => {
         scales: { x: { time: false, range: () => [-0.6, shown.length - 0.4] }, y: { range: (_, __, most) => [0, most * 1.12 || 1] } },
         axes: [
           axis({ splits: () => shown.map((_, place) => place + 0.5).slice(0, -1), values: (_, splits) => splits.map((split) => edge(first + split - 0.5)), space: 10, incrs: [1], filter: (chart, splits) => thinned(splits, chart.width) }),
-          axis({ size: 56, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? count(split) : "")) }),
+          axis({ size: 66, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? count(split) : "")) }),
         ],
         series: [{}, { fill: colour("chart-1"), width: 0, paths: uPlot.paths.bars({ size: [0.92, 80] }), points: { show: false } }],
         hooks: reading(byId("latency-reading"), (place) => `${range(first + place)}: ${count(shown[place])} answers`),

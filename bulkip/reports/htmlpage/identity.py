@@ -77,7 +77,8 @@ def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str
     for start in starts[-3:]:
         yield f"Start {start['number']}" if len(starts) > 1 else "Started", _start(start)
     calls, seconds = figures.pace()
-    reached = f", {calls / seconds:.1f} a second over {lasted(seconds)}" if seconds >= 1 else ""
+    is_steady = seconds >= 1 and len(starts) == 1
+    reached = f", {calls / seconds:.1f} a second over {lasted(seconds)}" if is_steady else ""
     yield "Calls", f"{calls:,}{reached}"
     if rates := rates_of(header.settings):
         yield "Limits", ", ".join(text for text, _ in rates)

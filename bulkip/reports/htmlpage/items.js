@@ -147,7 +147,7 @@ const items = (() => {
       ["Error", [classOf(row), get(row, "code")].filter((part) => part !== null).join(", ") || null], ["Message", get(row, "message")], ["Note", get(row, "note")],
       ["HTTP status", get(row, "http")], ["Started", get(row, "started") === null ? null : `${moment(facts.base + get(row, "started") / 1000, 23)} UTC`],
       ["Wanted", get(row, "wanted") === null ? null : names(get(row, "wanted"))],
-      ...Object.entries(get(row, "params") ?? {}).map(([name, value]) => [`Sent ${name}`, value === "" ? "(empty)" : value]),
+      ...Object.entries(get(row, "params") ?? {}).map(([name, value]) => [`Sent ${name}`, sentText(name, value)]),
       ["Answer", get(row, "raw")],
     ];
     const told = facts_.filter(([, text]) => text !== null && text !== "");
@@ -160,6 +160,11 @@ const items = (() => {
       waiting.push({ row, holder, target });
     }
     return element("tr", { class: "detail", "data-of": row[0] }, made);
+  }
+
+  function sentText(name, value) {
+    if (value === "") return "(empty)";
+    return /^period_st/.test(name) && /^[0-9]{1,10}$/.test(value) ? `${value} (${moment(Number(value), 16)} UTC)` : value;
   }
 
   /* Every call of an item; read only when one is opened for the first time. */
