@@ -39,14 +39,20 @@ def check_reports(
     fixed = [report for report in reports if not is_template(report.path)]
     for report in reports:
         check_format(report)
-        if is_template(report.path):
-            with _named(report):
-                check_path(report.path, job.vars)
+    check_paths(replace(job, reports=reports))
     _check_fixed(fixed)
     _refuse_inputs(fixed, job, options)
     own = _own_files(folder) if folder else frozenset[str]()
     for report in fixed:
         _refuse_existing(report, own)
+
+
+def check_paths(job: Job) -> None:
+    """Raise UsageError when a report's path is a template that asks for a variable which is not there."""
+    for report in job.reports:
+        if is_template(report.path):
+            with _named(report):
+                check_path(report.path, job.vars)
 
 
 def place_reports(
