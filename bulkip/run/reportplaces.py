@@ -62,9 +62,11 @@ def place_reports(
 
     A report that skips an existing file and finds one keeps `on_exists: skip`
     and is not to be written; files that the run made itself count only `afresh`.
+    Where nothing is to be read there is no period, and no report that names one.
     Raises UsageError when a path makes no place, names a period and the run
     has several, or a file must not be there.
     """
+    reports = _with_period(reports, folder)
     for report in reports:
         check_format(report)
     found = tuple(_rendered(report, folder) for report in reports)
@@ -90,10 +92,25 @@ def placed(
     except UsageError:
         shutil.rmtree(prepared.run_dir, ignore_errors=True)
         raise
-    careful = [place for place in map(_careful, reports, found) if place]
+    careful = [place for place in map(_careful, _with_period(reports, prepared.run_dir), found) if place]
     if careful:
         anyio.run(_remember, prepared.run_dir, careful)
     return found
+
+
+def _with_period(reports: tuple[ReportSpec, ...], folder: Path) -> tuple[ReportSpec, ...]:
+    """Return the reports without those that name the period of a run that has none because it is idle."""
+    if not any(is_template(report.path) for report in reports):
+        return reports
+    with Spans(folder) as reader:
+        if reader.first(1) or not reader.has_idle_reads():
+            return reports
+    return tuple(one for one in reports if not (is_template(one.path) and "period" in _names_in(one)))
+
+
+def _names_in(report: ReportSpec) -> frozenset[str]:
+    with _named(report):
+        return names_in(report.path)
 
 
 async def _remember(folder: Path, files: list[str]) -> None:

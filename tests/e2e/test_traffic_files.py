@@ -215,6 +215,16 @@ def test_wrong_report_is_told_with_its_place(night: Night, report: str, message:
     assert re.search(rf"^job\.yaml:10:\d+: .*{re.escape(message)}", ended.err, re.MULTILINE), ended.err
 
 
+def test_plan_without_anything_to_read_needs_no_period(night: Night) -> None:
+    """A part of a job that is empty ends with 0, and leaves no file that would be called after no day."""
+    night.job(f"  - traffic-csv={DAY}.csv\n")
+
+    ended = night.do("run", "job.yaml", "--limit", "198.51.100.7")
+
+    assert ended.code == 0, ended.err
+    assert not (night.folder / "traffic").exists()
+
+
 def test_variable_that_is_not_there_is_found_by_validate(night: Night) -> None:
     """Whether a variable is there depends on the command line, so it is looked up for each call."""
     night.job("  - csv={{ vars.site }}.csv\n")
