@@ -170,12 +170,11 @@ def _integer(digits: str) -> int:
 
 def _finite(digits: str) -> Decimal:
     try:
-        number = exact_number(digits)
+        if isfinite(float(digits)):  # what no float holds is no amount either
+            return exact_number(digits)
     except ValueError:
-        raise UnreadableError("JSON with an endless number") from None
-    if not isfinite(float(number)):  # a float would not hold it, and no amount is as large
-        raise UnreadableError("JSON with an endless number")
-    return number
+        pass
+    raise UnreadableError("JSON with an endless number")
 
 
 _STRICT = json.JSONDecoder(  # built once: json.loads would build one for every answer

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 from bulkip.model import JsonValue
 
@@ -22,7 +23,9 @@ class _Style:
     ascii_only: bool = False
 
     def text(self, value: JsonValue) -> str:
-        """Return a value without decimals as JSON."""
+        """Return a value without decimals as JSON; raises TypeError when there are some."""
+        if isinstance(value, str):  # a report has a million of them
+            return encode_basestring_ascii(value) if self.ascii_only else encode_basestring(value)
         return json.dumps(
             value,
             ensure_ascii=self.ascii_only,
@@ -95,5 +98,7 @@ def _parts(value: JsonValue, style: _Style, level: int) -> Iterator[str]:
                 yield f"{style.comma if place else ''}{style.line(level + 1)}"
                 yield from _parts(one, style, level + 1)
             yield style.line(level) + "]"
+        case int() if not isinstance(value, bool):
+            yield str(value)
         case _:
             yield style.text(value)

@@ -5,7 +5,7 @@ The messages name fields and types only, never what the server wrote: it may be 
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
 
 from bulkip.actions.action import AnswerShapeError
@@ -16,6 +16,7 @@ WHOLE_DIGITS, FRACTION_DIGITS = 12, 26
 """So many digits an amount has at most; together they are what a decimal column of a file can hold."""
 LONGEST_TEXT = 255
 _LATEST_SECOND = 10**10
+_ENDS = frozenset({MINYEAR, MAXYEAR})
 
 _AMOUNT = re.compile(rf"(?:0|[1-9][0-9]{{0,{WHOLE_DIGITS - 1}}})(?:\.[0-9]{{1,{FRACTION_DIGITS}}})?")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -72,6 +73,8 @@ def amount_in(value: JsonValue, field: str) -> int | Decimal:
         return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise AnswerShapeError(f"`{field}` is {_kind(value)}, expected a number")
+    if isinstance(value, Decimal) and _AMOUNT.fullmatch(str(value)):  # as nearly all of them are
+        return value
     number = value if isinstance(value, int) else _plain(value)
     if number is None or not 0 <= number < 10**WHOLE_DIGITS:
         raise AnswerShapeError(
@@ -95,7 +98,9 @@ def moment_in(value: JsonValue, field: str) -> str | int:
         return value
     text = text_in(value, field)
     try:
-        datetime.fromisoformat(text).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        if moment.year in _ENDS:
+            moment.astimezone(UTC)
     except (ValueError, OverflowError):  # in UTC, the first and the last day of the calendar may be beyond it
         raise AnswerShapeError(f"`{field}` is no ISO 8601 time") from None
     return text

@@ -140,6 +140,8 @@ def _told(value: JsonValue) -> str:
             return "true" if value else "false"
         case list():
             return ", ".join(_told(entry) for entry in value)
+        case dict():
+            return f"{{{', '.join(f'{name}: {_told(entry)}' for name, entry in value.items())}}}"
         case _:
             return str(value)
 

@@ -29,6 +29,7 @@ Examples:
   bulkip run jobs/traffic-nightly.yaml -q --report jsonl=traffic.jsonl
   bulkip run jobs/traffic-nightly.yaml --as-of 2026-09-02 --report csv=night.csv
   bulkip run jobs/traffic-nightly.yaml --backfill last-7-days --report jsonl=-
+  bulkip run jobs/traffic-nightly.yaml --report "traffic-csv=traffic/{{ period.label }}.csv" --on-exists skip
   bulkip run jobs/ptr-migration.yaml --confirm 500 --rate 5/s --rate 200/m
   bulkip run jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
 \b

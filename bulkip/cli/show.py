@@ -15,7 +15,7 @@ from bulkip.model import JsonValue, Rate, Status
 from bulkip.progress.figures import lasted, rate_text
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
-from bulkip.reports import FORMATS
+from bulkip.reports import FILES, FORMATS
 from bulkip.reports.commands import command, lifting
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import iso
@@ -96,7 +96,7 @@ def _facts(history: RunHistory, told: Told, left: Left) -> Iterator[tuple[str, s
     yield "calls", f"{told['calls']:,}{pace}"
     yield from _labelled("waits", _waits(told["waits"]))
     yield "reports", command("report", place, "-f", "text")
-    yield "", f"-f FORMAT or FORMAT=PATH: {', '.join(FORMATS)}"
+    yield "", f"-f FORMAT or FORMAT=PATH: {', '.join((*FORMATS, *FILES))}"
     yield from _labelled("next", _next(history.last_start(), left, place))
 
 

@@ -8,10 +8,11 @@ import click
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, run_dir_option
 from bulkip.cli.running import reckoning_of, reckoning_options
-from bulkip.errors import JobError
+from bulkip.errors import UsageError
 from bulkip.quantities import counted
 from bulkip.run.options import Reckoning
 from bulkip.run.planning import Planning, check_job, doors_of, now_utc, piped_input
+from bulkip.run.reportplaces import check_paths
 from bulkip.selection import Filters
 from bulkip.settings import load_job, narrowed
 from bulkip.store import Frozen
@@ -40,8 +41,11 @@ def validate(jobs: tuple[Path, ...], run_dir: Path, **given: Any) -> int:
 
 def _validated(path: Path, filters: Filters, doors: Doors, reckoning: Reckoning) -> int:
     try:
-        frozen, planning = check_job(narrowed(load_job(path), filters), now_utc(), doors, reckoning)
-    except JobError as error:
+        loaded = narrowed(load_job(path), filters)
+        frozen, planning = check_job(loaded, now_utc(), doors, reckoning)
+        if loaded.job is not None:
+            check_paths(loaded.job)
+    except UsageError as error:
         click.echo(str(error), err=True)
         return 2
     click.echo(f"{path}: valid, {_told(frozen, planning)}")

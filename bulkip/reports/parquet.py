@@ -34,7 +34,6 @@ SETTINGS: Final = MappingProxyType(
         "autoload_known_extensions": "false",
     }
 )
-_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 _GLOB = re.compile(r"[*?\[]")
 
 

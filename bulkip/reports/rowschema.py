@@ -46,7 +46,7 @@ _HOW: Final[dict[str, Schema]] = {
     "attempts": {**_COUNT, "description": "How many times the call itself was made."},
     "before": {**_NAMES, "description": "The PTR name before; a list where there are several."},
     "after": {**_NAMES, "description": "The PTR name known to be there afterwards."},
-    "data": {"description": "The typed answer of a read."},
+    "data": {"description": "The typed answer of a read; traffic in GB as the server counts."},
     "empty": {"type": "boolean", "description": "The server answered that there is nothing."},
     "note": {**_TEXT_OR_NULL, "description": "What else is worth knowing."},
     "verified": {

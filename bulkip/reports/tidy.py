@@ -55,8 +55,8 @@ def run_of(row: StoredRow, own: str) -> str:
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC: `2026-09-01T00:00:00Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """Return a moment of a row, which is in UTC, as ISO 8601: `2026-09-01T00:00:00Z`."""
+    return moment.isoformat().removesuffix("+00:00") + "Z"
 
 
 def _rows_of(row: StoredRow, own: str) -> Iterator[TrafficRow]:

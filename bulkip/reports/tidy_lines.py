@@ -1,10 +1,11 @@
 """The figures of a traffic run as text: CSV for spreadsheets, JSON lines for programs."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from bulkip.exactjson import digits_of, exact_text
+from bulkip.exactjson import digits_of
 from bulkip.model import JsonValue
 from bulkip.reports.tidy import COLUMNS, TrafficRow, traffic_rows, utc_text
 from bulkip.store import RunReader
@@ -20,7 +21,8 @@ def traffic_csv_lines(reader: RunReader) -> Iterator[str]:
 def traffic_jsonl_lines(reader: RunReader) -> Iterator[str]:
     """Yield each figure as one line of JSON."""
     for row in traffic_rows(reader):
-        yield exact_text(_fields(row), close=True) + "\n"
+        cells = (f'"{name}":{_json(value)}' for name, value in _fields(row).items())
+        yield "{" + ",".join(cells) + "}\n"
 
 
 def _fields(row: TrafficRow) -> dict[str, JsonValue]:
@@ -29,6 +31,10 @@ def _fields(row: TrafficRow) -> dict[str, JsonValue]:
 
 def _shown(value: str | datetime | Decimal | int | None) -> JsonValue:
     return utc_text(value) if isinstance(value, datetime) else value
+
+
+def _json(value: JsonValue) -> str:
+    return digits_of(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 def _cell(value: JsonValue) -> str:

@@ -10,11 +10,10 @@ from typing import Protocol
 from bulkip.alerts import Moment
 from bulkip.errors import StoreError, UsageError
 from bulkip.exitcode import SIGNAL_BASE, ExitCode, code_of_error
-from bulkip.model import JsonValue, Status
+from bulkip.model import JsonValue
 from bulkip.notices import is_installed, send
 from bulkip.policy import SecretRef
 from bulkip.redact import Redactor
-from bulkip.reports.commands import command
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
@@ -163,14 +162,9 @@ def _summary(prepared: Prepared, conclusion: Conclusion | None, reason: str | No
             told = summary(reader)
     except StoreError:
         told = {"run": prepared.header.id, "job": prepared.job.name, "simulated": False}
-        told |= {"total": 0, "by_status": {}}
-    return told | {"exit_code": None, "reason": reason, "resume": _resume(prepared, conclusion)}
-
-
-def _resume(prepared: Prepared, conclusion: Conclusion | None) -> str | None:
-    if conclusion is None or not conclusion.counts.of(Status.NOT_RUN, Status.UNKNOWN):
-        return None
-    return command("resume", prepared.run_dir, *(conclusion.stop.lifting if conclusion.stop else ()))
+        told |= {"total": 0, "by_status": {}, "resume": None}
+    told |= {"exit_code": None, "reason": reason}
+    return told | ({"resume": None} if conclusion is None else {})
 
 
 def _payload(told: dict[str, JsonValue]) -> bytes:

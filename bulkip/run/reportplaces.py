@@ -39,14 +39,20 @@ def check_reports(
     fixed = [report for report in reports if not is_template(report.path)]
     for report in reports:
         check_format(report)
-        if is_template(report.path):
-            with _named(report):
-                check_path(report.path, job.vars)
+    check_paths(replace(job, reports=reports))
     _check_fixed(fixed)
     _refuse_inputs(fixed, job, options)
     own = _own_files(folder) if folder else frozenset[str]()
     for report in fixed:
         _refuse_existing(report, own)
+
+
+def check_paths(job: Job) -> None:
+    """Raise UsageError when a report's path is a template that asks for a variable which is not there."""
+    for report in job.reports:
+        if is_template(report.path):
+            with _named(report):
+                check_path(report.path, job.vars)
 
 
 def place_reports(
@@ -56,9 +62,11 @@ def place_reports(
 
     A report that skips an existing file and finds one keeps `on_exists: skip`
     and is not to be written; files that the run made itself count only `afresh`.
+    Where nothing is to be read there is no period, and no report that names one.
     Raises UsageError when a path makes no place, names a period and the run
     has several, or a file must not be there.
     """
+    reports = _with_period(reports, folder)
     for report in reports:
         check_format(report)
     found = tuple(_rendered(report, folder) for report in reports)
@@ -84,10 +92,25 @@ def placed(
     except UsageError:
         shutil.rmtree(prepared.run_dir, ignore_errors=True)
         raise
-    careful = [place for place in map(_careful, reports, found) if place]
+    careful = [place for place in map(_careful, _with_period(reports, prepared.run_dir), found) if place]
     if careful:
         anyio.run(_remember, prepared.run_dir, careful)
     return found
+
+
+def _with_period(reports: tuple[ReportSpec, ...], folder: Path) -> tuple[ReportSpec, ...]:
+    """Return the reports without those that name the period of a run that has none because it is idle."""
+    if not any(is_template(report.path) for report in reports):
+        return reports
+    with Spans(folder) as reader:
+        if reader.first(1) or not reader.has_idle_reads():
+            return reports
+    return tuple(one for one in reports if not (is_template(one.path) and "period" in _names_in(one)))
+
+
+def _names_in(report: ReportSpec) -> frozenset[str]:
+    with _named(report):
+        return names_in(report.path)
 
 
 async def _remember(folder: Path, files: list[str]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -65,12 +66,12 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
     try:
         values = {key: TypeAdapter(kind).validate_python(settings[key]) for key, kind in KEPT.items()}
         variables = TypeAdapter(dict[str, str]).validate_python(settings.get("vars", {}))
-        timezone = TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))
         values |= {
             key: TypeAdapter(kind).validate_python(settings[key])
             for key, kind in ALERTS.items()
             if key in settings
         }
+        timezone = ZoneInfo(TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))).key
         check = TypeAdapter(Check | None).validate_python(settings.get(CHECK))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(

@@ -8,6 +8,7 @@ SELECT CAST(json_extract(form, '$.period_start') AS INTEGER) AS began,
   CAST(json_extract(form, '$.period_stop') AS INTEGER) AS ended
 FROM item WHERE json_extract(form, '$.period_start') IS NOT NULL GROUP BY 1, 2 ORDER BY MIN(number) LIMIT ?
 """
+IDLE = "SELECT NOT EXISTS (SELECT 1 FROM item) OR EXISTS (SELECT 1 FROM item WHERE action = 'get_traffic')"
 
 
 class PlanPeriods(RunReader):
@@ -17,3 +18,8 @@ class PlanPeriods(RunReader):
         """Return the first periods of the plan, each once, as start and stop in Unix seconds."""
         with storage_errors(self.path):
             return [(began, ended) for began, ended in self._db.execute(SPANS, (most,))]
+
+    def has_idle_reads(self) -> bool:
+        """Say whether a plan without a period would have one if it did anything at all."""
+        with storage_errors(self.path):
+            return bool(self._db.execute(IDLE).fetchone()[0])

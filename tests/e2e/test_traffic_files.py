@@ -215,6 +215,37 @@ def test_wrong_report_is_told_with_its_place(night: Night, report: str, message:
     assert re.search(rf"^job\.yaml:10:\d+: .*{re.escape(message)}", ended.err, re.MULTILINE), ended.err
 
 
+def test_plan_without_anything_to_read_needs_no_period(night: Night) -> None:
+    """A part of a job that is empty ends with 0, and leaves no file that would be called after no day."""
+    night.job(f"  - traffic-csv={DAY}.csv\n")
+
+    ended = night.do("run", "job.yaml", "--limit", "198.51.100.7")
+
+    assert ended.code == 0, ended.err
+    assert not (night.folder / "traffic").exists()
+
+
+def test_variable_that_is_not_there_is_found_by_validate(night: Night) -> None:
+    """Whether a variable is there depends on the command line, so it is looked up for each call."""
+    night.job("  - csv={{ vars.site }}.csv\n")
+
+    assert night.do("validate", "job.yaml").code == 2
+    assert night.do("validate", "job.yaml", "--var", "site=ams").code == 0
+
+
+def test_package_that_is_missing_stops_the_run(night: Night) -> None:
+    """Who lacks the package of a report learns it before the night, not after it."""
+    night.job(f"  - parquet={DAY}.parquet\n")
+    (night.folder / "sitecustomize.py").write_text("import sys\nsys.modules['duckdb'] = None\n")
+    before = night.calls()
+    way = {"HOSTKEY_TOKEN": "simulated", "PYTHONPATH": f"{night.folder}:{ROOT}"}
+
+    ended = bulkip("run", "job.yaml", cwd=night.folder, env=way)
+
+    assert (ended.code, night.calls()) == (2, before)
+    assert "the package duckdb is not installed; pip install 'bulkip[parquet]'" in ended.err
+
+
 def test_query_of_the_readme_runs_over_a_month(night: Night) -> None:
     """What a reader copies from the README gives the traffic of a month by address."""
     text = (ROOT / "README.md").read_text("utf-8")
