@@ -258,3 +258,13 @@ def test_damaged_run_does_not_stop_the_next_night(site: NightSite) -> None:
 
     assert ended.code == 0, ended.err
     assert sum(site.asked().values()) == ADDRESSES
+
+
+def test_backfill_into_today_is_marked_and_a_catch_up_is_final(site: NightSite) -> None:
+    """With --partial a range may reach into today and says so; `last-7-days` is over by itself."""
+    ended = site.run("--backfill", "month-to-date", "--partial", "--by", "month", "--format", "jsonl")
+    catch_up = site.run("--backfill", "last-7-days", "--format", "jsonl", "--limit", "203.0.113.0/31")
+
+    assert (ended.code, catch_up.code) == (0, 0)
+    assert [bool(row["note"]) for row in rows_of(ended.out)] == [True] * ADDRESSES
+    assert [row["note"] for row in rows_of(catch_up.out)] == [None] * 7 * 2
