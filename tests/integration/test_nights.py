@@ -222,3 +222,49 @@ def test_backfill_of_another_action_is_refused(site: NightSite) -> None:
 
     assert ended.code == 2
     assert ended.err.startswith("job.yaml:4:11: --backfill is for jobs of get_traffic with `period`")
+
+
+def test_file_with_a_failed_row_is_written_anew(empty_folder: Path) -> None:
+    """A file that lacks an address is not left as it is when another run collected that address since."""
+    with night_site(empty_folder, Fault(action="get_traffic", ip="203.0.113.5", times=1, status=404)) as site:
+        failed = site.run("--report", "jsonl=night.jsonl")
+        site.run()
+        again = site.run("--report", "jsonl=night.jsonl")
+
+    assert failed.code == 3
+    assert "nothing to do" in again.err
+    rows = rows_of((empty_folder / "night.jsonl").read_text())
+    assert {row["status"] for row in rows} == {"ok"}
+
+
+def test_reviewed_plan_holds_after_a_part_was_collected(site: NightSite) -> None:
+    """What was collected meanwhile does not change what a plan means."""
+    plan = json.loads(site.bulkip("plan", "job.yaml", "--format", "json").out)
+    site.run("--limit", "203.0.113.0/28")
+
+    ended = site.run("--expect-plan", plan["digest"])
+
+    assert ended.code == 0, ended.err
+    assert set(site.asked().values()) == {1}
+
+
+def test_damaged_run_does_not_stop_the_next_night(site: NightSite) -> None:
+    """An earlier run whose store cannot be read has nothing to give, and harms nobody."""
+    broken = site.folder / ".bulkip" / "runs" / "20260901T031500-abc123"
+    broken.mkdir(parents=True)
+    (broken / "run.db").write_bytes(b"no database" * 1000)
+
+    ended = site.run()
+
+    assert ended.code == 0, ended.err
+    assert sum(site.asked().values()) == ADDRESSES
+
+
+def test_backfill_into_today_is_marked_and_a_catch_up_is_final(site: NightSite) -> None:
+    """With --partial a range may reach into today and says so; `last-7-days` is over by itself."""
+    ended = site.run("--backfill", "month-to-date", "--partial", "--by", "month", "--format", "jsonl")
+    catch_up = site.run("--backfill", "last-7-days", "--format", "jsonl", "--limit", "203.0.113.0/31")
+
+    assert (ended.code, catch_up.code) == (0, 0)
+    assert [bool(row["note"]) for row in rows_of(ended.out)] == [True] * ADDRESSES
+    assert [row["note"] for row in rows_of(catch_up.out)] == [None] * 7 * 2
