@@ -34,7 +34,7 @@ class _Listener:
         self._thread.start()
 
     def _listen(self) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), self._pipe:
             while chunk := os.read(self._pipe.fileno(), CHUNK):
                 self.heard = (self.heard + chunk)[:MOST_BYTES]
 

@@ -18,16 +18,20 @@ def send(url: str, title: str, body: str, timeout_s: float) -> str | None:
 
     It runs in a thread of its own, because a service may take as long as it likes.
     """
-    problems = [f"no answer within {timeout_s:g} s"]
+    found: list[str | None] = []
 
     def deliver() -> None:
-        found = _delivered(url, title, body)
-        problems[:] = [found] if found else []
+        try:
+            found.append(_delivered(url, title, body))
+        except Exception:  # noqa: BLE001 -- a hundred services raise what they like, and it may show the address
+            found.append("the service failed in a way that apprise does not know")
 
     sender = Thread(target=deliver, name="notice", daemon=True)
     sender.start()
     sender.join(timeout_s)
-    return problems[0] if problems else None
+    if sender.is_alive():
+        return f"no answer within {timeout_s:g} s"
+    return found[0]
 
 
 def _delivered(url: str, title: str, body: str) -> str | None:

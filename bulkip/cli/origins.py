@@ -74,6 +74,7 @@ class _Account:
                 path = (block, field.alias or name)
                 yield self._setting(path, getattr(policy, name), kind_of(model, name))
         yield self._setting(("reports",), job.reports, Report)
+        yield self._setting(("notify",), job.notify, None)
 
     def _setting(self, path: tuple[str, ...], value: object, kind: object) -> str:
         name = ".".join(path)

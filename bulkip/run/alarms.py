@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,9 @@ from bulkip.settings import Job
 from bulkip.store import RunReader
 
 NOTICE_S = 30.0
-LONGEST_REASON = 300
+LONGEST_REASON = 1000
+BEGINNING = (Moment.START,)
+ENDS = (Moment.SUCCESS, Moment.FAILURE, Moment.ALWAYS)
 
 
 class Desk(Protocol):
@@ -66,7 +69,8 @@ def heard(case: Case, desk: Desk, work: Callable[[], Conclusion]) -> Conclusion:
         if Case(case.job, simulated=False).told is not None:
             desk.say("SIMULATED: hooks and notifications are left out")
         return work()
-    alarm = _Alarm(job, desk, [*lines_of(job, os.environ, desk.warn)])
+    deque(lines_of(job, os.environ, _pass_over, BEGINNING), maxlen=0)  # raises for a required one
+    alarm = _Alarm(job, desk, [*lines_of(job, os.environ, desk.warn, ENDS)])
     with alarm:
         conclusion = work()
     return alarm.end(conclusion)
@@ -81,21 +85,26 @@ def begin(prepared: Prepared, desk: Desk, signals: Signals) -> str | None:
     job = Case(replace(prepared.job, path=Path(file)), prepared.header.simulated).told
     if job is None:
         return None
-    lines = [line for line in lines_of(job, os.environ, lambda _told: None) if line.moment is Moment.START]
     told = _summary(prepared, None, None) | {"started_at": None, "finished_at": None}
     told["hook"] = Moment.START.value
     signals.interrupt()
     try:
-        for line in lines:
+        for line in lines_of(job, os.environ, desk.warn, BEGINNING):
             problem = call(line, _payload(told), job, desk.say)
             if problem is not None and line.hook.required:
                 return f"{line.name}: {problem}; it is required, so nothing is sent"
             if problem is not None:
                 desk.warn(f"{line.name}: {problem}")
         _notify(job, Moment.START, told, desk)
+    except UsageError as error:  # what the hook leads to is gone since it was looked at
+        return str(error)
     finally:
         signals.hold()
     return None
+
+
+def _pass_over(_text: str) -> None:
+    """Say nothing; what is wrong with the hooks of the beginning is told when they are called."""
 
 
 class _Alarm:

@@ -66,7 +66,9 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
 def case_of(path: Path, options: RunOptions) -> Case:
     """Return who is to hear of a plan's application; raises UsageError when the file is no whole plan."""
     with PlanFile(path) as plan:
-        return Case(_job_of(path, plan.head, options), plan.head.simulated or options.simulate)
+        job = _job_of(path, plan.head, options)
+        file = Path(str(plan.head.settings.get("job_file") or job.path))
+        return Case(replace(job, path=file), plan.head.simulated or options.simulate)
 
 
 def _job_of(path: Path, head: PlanHead, options: RunOptions) -> Job:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,11 @@ class Line:
     name: str
 
 
-def lines_of(job: Job, environment: Mapping[str, str], warn: Warn) -> Iterator[Line]:
+def lines_of(
+    job: Job, environment: Mapping[str, str], warn: Warn, moments: Iterable[Moment]
+) -> Iterator[Line]:
     """Yield the hooks that can be called, and warn of the others; raises UsageError for a required one."""
-    for moment in Moment:
+    for moment in moments:
         for hook in job.hooks.at(moment):
             name = f"hook {moment}: {hook}"
             try:

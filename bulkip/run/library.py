@@ -129,6 +129,11 @@ def _refuse_what_only_commands_do(job: Job) -> None:
             f"{job.path}: `rollout` and `verify.mode` are heeded on the command line only; "
             "take them out of the job, or start `bulkip run`"
         )
+    if any(hook.required for hook in job.hooks.all()):
+        raise UsageError(
+            f"{job.path}: `hooks` are called on the command line only, and one of them is required; "
+            "take it out of the job, or start `bulkip run`"
+        )
 
 
 @asynccontextmanager

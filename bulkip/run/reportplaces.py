@@ -102,7 +102,7 @@ def _with_period(reports: tuple[ReportSpec, ...], folder: Path) -> tuple[ReportS
     """Return the reports without those that name the period of a run that has none because it is idle."""
     if not any(is_template(report.path) for report in reports):
         return reports
-    with Spans(folder) as reader:
+    with PlanPeriods(folder) as reader:
         if reader.first(1) or not reader.has_idle_reads():
             return reports
     return tuple(one for one in reports if not (is_template(one.path) and "period" in _names_in(one)))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bulkip.model import ErrorClass, Item, JsonValue, Result, Status
-from tests.program import Ended, bulkip
+from tests.called import called
+from tests.program import Ended
 from tests.storedruns import HEADER, frozen, settled
 
 EARLY, LATE = "20260901T031500-aaaaaa", "20260902T031500-bbbbbb"
@@ -78,7 +79,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(folder: Path, *options: str) -> Ended:
     """Compare the two runs."""
-    ended = bulkip("diff", EARLY[:12], LATE[:12], *options, cwd=folder)
+    ended = called("diff", EARLY[:12], LATE[:12], *options, cwd=folder)
     assert ended.code == 0, ended.err
     return ended
 
@@ -173,7 +174,7 @@ def test_runs_of_different_kinds_are_pointed_out(tmp_path: Path) -> None:
 
 def test_same_run_twice_has_no_difference(nights: Path) -> None:
     """A run does not differ from itself, and that is said."""
-    ended = bulkip("diff", EARLY, EARLY, cwd=nights)
+    ended = called("diff", EARLY, EARLY, cwd=nights)
 
     assert (ended.code, ended.out.splitlines()[-1]) == (0, "no difference")
     assert "both are run" in ended.err
@@ -181,7 +182,7 @@ def test_same_run_twice_has_no_difference(nights: Path) -> None:
 
 def test_unknown_run_is_named(nights: Path) -> None:
     """A run that is not there is a usage error with a way out."""
-    ended = bulkip("diff", EARLY, "2031", cwd=nights)
+    ended = called("diff", EARLY, "2031", cwd=nights)
 
     assert ended.code == 2
     assert "no run `2031`" in ended.err

@@ -275,8 +275,8 @@ def test_plan_and_validate_call_nobody(tmp_path: Path, api: str, ear: Listener) 
 def test_apply_check_and_retry_are_told_but_no_undo(tmp_path: Path, api: str, ear: Listener) -> None:
     """Whatever carries a job out is told, with the hooks kept in plan and run; an undo is no job."""
     (tmp_path / "job.yaml").write_text(
-        f"version: 1\napi: {{url: '{api}'}}\ntargets:\n"
-        "  - {ip: 203.0.113.2, id: 4711}\n  - {ip: 192.0.2.1, id: 1}\n"
+        f"version: 1\napi: {{url: '{api}'}}\n"
+        "targets: [{ip: 203.0.113.2, id: 4711}, {ip: 192.0.2.1, id: 1}]\n"
         "actions: [{action: update_ptr, with: {ptr: a.example.net}}]\nlimits: {rate: 500/s}\n"
         "verify: {settle: 10ms}\nhooks: {always: 'env:HOOK_URL'}\n"
     )

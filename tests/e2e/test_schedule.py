@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.program import Ended, bulkip
+from tests.called import called
+from tests.program import Ended
 
 JOB = """\
 version: 1
@@ -30,7 +31,7 @@ def write_job(folder: Path, action: str = "get_ip", zone: str = "Europe/Amsterda
 
 def printed(folder: Path, *options: str) -> Ended:
     """Print a schedule from within a folder."""
-    return bulkip("schedule", "job.yaml", *options, cwd=folder)
+    return called("schedule", "job.yaml", *options, cwd=folder)
 
 
 def lines(folder: Path, *options: str) -> list[str]:
@@ -128,7 +129,7 @@ def test_workflow_holds_the_command_as_it_is(tmp_path: Path) -> None:
     (tmp_path / ODD).mkdir()
     write_job(tmp_path / ODD)
 
-    ended = bulkip("schedule", f"{ODD}/job.yaml", "--print", "github", cwd=tmp_path)
+    ended = called("schedule", f"{ODD}/job.yaml", "--print", "github", cwd=tmp_path)
     command = yaml.safe_load(ended.out)["jobs"]["bulkip"]["steps"][-1]["run"]
 
     assert shlex.split(command) == ["bulkip", "run", f"{ODD}/job.yaml", "-q"]
@@ -145,7 +146,7 @@ def test_path_that_cannot_be_quoted_is_refused(tmp_path: Path, name: str, form: 
     """No schedule is printed in which a path would mean something else."""
     write_job(tmp_path / name)
 
-    ended = bulkip("schedule", f"{name}/job.yaml", "--print", form, cwd=tmp_path)
+    ended = called("schedule", f"{name}/job.yaml", "--print", form, cwd=tmp_path)
 
     assert (ended.code, ended.out) == (2, "")
     assert told in ended.err

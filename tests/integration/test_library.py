@@ -217,9 +217,16 @@ def statuses_below(folder: Path) -> dict[str, str]:
         return {row["ip"]: row["status"] for row in reader.rows()}
 
 
-@pytest.mark.parametrize("setting", ["rollout: {steps: [5, 100%]}", "rollout: {pause: prompt}"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "rollout: {steps: [5, 100%]}",
+        "rollout: {pause: prompt}",
+        "hooks: {start: {command: [may-we], required: true}}",
+    ],
+)
 async def test_protection_that_only_commands_heed_is_refused(tmp_path: Path, setting: str) -> None:
-    """A rollout that the library would not make is refused, never silently left out."""
+    """A rollout or a required hook that the library would leave out is refused, never passed over."""
     async with provider() as api:
         path = await to_thread.run_sync(job, tmp_path, api.url, setting + "\n")
         with pytest.raises(bulkip.UsageError, match="command line only"):
