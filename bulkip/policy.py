@@ -179,3 +179,10 @@ class ReportSpec:
     format: str
     path: str
     on_exists: OnExists = OnExists.REPLACE
+
+
+REPORT_FORMATS = (
+    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
+    "prometheus", "html",
+)  # fmt: skip
+"""Every report format by the name that users write; `bulkip.reports` renders them."""

@@ -8,15 +8,11 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkip.policy import OnExists, ReportSpec
+from bulkip.policy import REPORT_FORMATS, OnExists, ReportSpec
 from bulkip.quantities import parse_duration_s, parse_rate, parse_share
 from bulkip.reports.commands import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
-FILE_FORMATS = (
-    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
-    "prometheus", "html",
-)  # fmt: skip
 ON_EXISTS = tuple(choice.value for choice in OnExists)
 LATER_FORMATS = ("junit", "sarif", "github", "md", "tap")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
@@ -76,10 +72,10 @@ def report_spec(text: str) -> ReportSpec:
     """Read `FORMAT=PATH`, or `FORMAT` alone for stdout; raises ValueError."""
     name, _, path = text.partition("=")
     if name in LATER_FORMATS:
-        raise ValueError(f"report format `{name}` is not built yet; there are: {', '.join(FILE_FORMATS)}")
-    if name not in FILE_FORMATS:
+        raise ValueError(f"report format `{name}` is not built yet; there are: {', '.join(REPORT_FORMATS)}")
+    if name not in REPORT_FORMATS:
         ending = name.rpartition(".")[2]
-        hint = f"write {ending}={name}" if ending in FILE_FORMATS else did_you_mean(name, FILE_FORMATS)
+        hint = f"write {ending}={name}" if ending in REPORT_FORMATS else did_you_mean(name, REPORT_FORMATS)
         raise ValueError(f"`{name}` is no report format; {hint}")
     return ReportSpec(name, path or "-")
 

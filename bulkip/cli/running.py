@@ -11,7 +11,6 @@ from bulkip.cli.desk import Answers, TerminalDesk
 from bulkip.cli.jsondesk import JsonDesk
 from bulkip.cli.options import (
     DURATION,
-    FILE_FORMATS,
     ON_EXISTS,
     RATE,
     REPORT,
@@ -22,6 +21,7 @@ from bulkip.cli.options import (
     run_dir_option,
 )
 from bulkip.errors import StoreError
+from bulkip.policy import REPORT_FORMATS
 from bulkip.progress import progress_view
 from bulkip.run.alarms import Case, heard
 from bulkip.run.carry import Desk
@@ -88,7 +88,7 @@ REPORTING = (
     option(
         "--report", "reports", type=REPORT, multiple=True, help="Write FORMAT=PATH in the end; repeatable."
     ),
-    option("--format", "form", type=Word(FILE_FORMATS), help="Write a report in this format to stdout."),
+    option("--format", "form", type=Word(REPORT_FORMATS), help="Write a report in this format to stdout."),
     option("--on-exists", type=Word(ON_EXISTS), help="What to do with a file that a report would replace."),
 )
 

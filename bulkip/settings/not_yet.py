@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from bulkip.jobfile import Tree
 from bulkip.model import Problem
+from bulkip.policy import REPORT_FORMATS
 from bulkip.settings.fields import did_you_mean
 from bulkip.settings.schema import BLOCKS, JobFile
 
@@ -16,10 +17,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
         "tap",
     ),
 }
-REPORTS = (
-    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
-    "prometheus", "html",
-)  # fmt: skip
 
 
 def not_yet(job: JobFile, tree: Tree) -> Iterator[Problem]:
@@ -34,9 +31,9 @@ def not_yet(job: JobFile, tree: Tree) -> Iterator[Problem]:
 
 def report_problem(format_name: str) -> str | None:
     """Return why a report format cannot be written, or None."""
-    if format_name in REPORTS:
+    if format_name in REPORT_FORMATS:
         return None
     if format_name in NOT_YET["reports"]:
-        return f"report format `{format_name}` is not built yet; known now: {', '.join(REPORTS)}"
-    known = [*REPORTS, *NOT_YET["reports"]]
+        return f"report format `{format_name}` is not built yet; known now: {', '.join(REPORT_FORMATS)}"
+    known = [*REPORT_FORMATS, *NOT_YET["reports"]]
     return f"unknown report format `{format_name[:40]}`; {did_you_mean(format_name, known)}"

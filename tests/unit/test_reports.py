@@ -301,3 +301,8 @@ def test_report_of_an_empty_plan_is_valid(tmp_path: Path, form: str, text: str) 
 def test_time_is_utc_with_milliseconds(seconds: float | None, text: str | None) -> None:
     """Times look the same wherever a report is rendered."""
     assert iso(seconds) == text
+
+
+def test_every_format_has_its_renderer() -> None:
+    """What a user may ask for is what can be written."""
+    assert set(REPORT_FORMATS) == FORMATS.keys() | FILES.keys()
