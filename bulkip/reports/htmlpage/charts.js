@@ -110,18 +110,26 @@ const charts = (() => {
     ctx.strokeStyle = colour("chart-limit");
     ctx.lineWidth = 2;
     ctx.setLineDash([6, 5]);
-    ctx.fillStyle = colour("dim");
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textAlign = "right";
     for (const [name, rate] of limits) {
       const y = chart.valToPos(rate, "y", true);
-      if (limits.length > 1) ctx.fillText(name, bbox.left + bbox.width, y - 4 * devicePixelRatio);
+      if (limits.length > 1) limitName(ctx, name, bbox.left + bbox.width, y);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
     }
     ctx.restore();
+  }
+
+  /* Writes the name of a limit above its line, readable on a bar as well. */
+  function limitName(ctx, name, right, y) {
+    const [wide, high] = [ctx.measureText(name).width + 8 * devicePixelRatio, 15 * devicePixelRatio];
+    ctx.fillStyle = colour("card");
+    ctx.fillRect(right - wide, y - high - 2 * devicePixelRatio, wide, high);
+    ctx.fillStyle = colour("dim");
+    ctx.fillText(name, right - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
   }
 
   function paceLegend(width, hasFailed) {

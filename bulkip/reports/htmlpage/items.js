@@ -97,7 +97,7 @@ const items = (() => {
     ip: (row) => [element("button", { type: "button", class: "link opener", "aria-expanded": state.opened.has(row[0]) }, element("span", { class: "open-sign", "aria-hidden": "true" }, state.opened.has(row[0]) ? "▾" : "▸"), get(row, "ip") ?? get(row, "action"))],
     status: (row) => [statusMark(statusOf(row))],
     names: namesCell,
-    verified: (row) => [verifiedMark(get(row, "verified"))],
+    verified: (row) => [isAboutNames(row) ? verifiedMark(get(row, "verified")) : null],
     message: (row) => [classOf(row) ? element("span", { class: "tag" }, classOf(row)) : null, get(row, "message"), get(row, "note") ? element("span", { class: "dim" }, `${get(row, "message") ? " " : ""}(${get(row, "note")})`) : null],
     attempts: (row) => [count(get(row, "attempts") ?? 0)],
     ms: (row) => [lasted(get(row, "ms"))],
@@ -118,11 +118,12 @@ const items = (() => {
     return element("span", { class: "mark" }, "– not asked");
   }
 
+  const isAboutNames = (row) => get(row, "action") === "update_ptr" || get(row, "before") !== null || get(row, "after") !== null;
+
   /* What was, what is, and what was wanted where that is not there. */
   function namesCell(row) {
     const [before, after, wanted] = ["before", "after", "wanted"].map((name) => get(row, name));
-    const isPtr = get(row, "action") === "update_ptr";
-    if (!isPtr && before === null && after === null) return [];
+    if (!isAboutNames(row)) return [get(row, "answer")];
     const arrow = () => element("span", { class: "arrow", "aria-label": "to" }, "→");
     const is = wanted === null ? names(after) : null;
     const goal = wanted === null ? null : element("span", { class: "wanted", title: `${facts.wanted}, not there as far as is known` }, wanted === "" ? "no PTR" : names(wanted), ` (${facts.wanted})`);

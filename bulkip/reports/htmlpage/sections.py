@@ -91,13 +91,14 @@ def columns(overview: Overview, *, is_check: bool) -> Iterator[tuple[str, str, s
         yield "action", "Action", ""
     yield "status", "Status", ""
     if overview.names:
-        yield "names", "Found → expected" if is_check else "Before → after", ""
+        label = "Found → expected" if is_check else "Before → after"
+        yield "names", f"{label}, or answer" if overview.answers else label, ""
     if overview.is_proved:
         yield "verified", "Verified", ""
     if overview.talkers.periods:
         yield "in", "In, GB", "number"
         yield "out", "Out, GB", "number"
-    if overview.answers:
+    if overview.answers and not overview.names:
         yield "answer", "Answer", ""
     yield "message", "Message", ""
     yield "attempts", "Attempts", "number"
