@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkip.model import Before, ErrorClass, Item, Result, Status
-from bulkip.reports import FORMATS
+from bulkip.policy import REPORT_FORMATS
+from bulkip.reports import FILES, FORMATS
 from bulkip.reports.csv_rows import NUMBER, defused
 from bulkip.reports.rows import Row, iso
 from bulkip.store import RunReader, open_writer
