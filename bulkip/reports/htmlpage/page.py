@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = ("vendor/uPlot.iife.min.js", "page.js", "charts.js", "items.js", "start.js")
 STYLES: Final = ("vendor/uPlot.min.css", "page.css")
+LICENCE: Final = "vendor/LICENSE"
+"""Of the charts; whoever passes a page on passes it on as well."""
 POLICY: Final = "default-src 'none'; {}; {}; base-uri 'none'; form-action 'none'"
 ADDRESS: Final = "ADDRESS"
 """Stands in the command that explains an address until a script knows which."""
@@ -34,7 +36,7 @@ def html_lines(reader: RunReader) -> Iterator[str]:
         shown = context(figures, overview, took, first_of(told_items(figures)))
         scripts, styles = [_asset(name) for name in SCRIPTS], [_asset(name) for name in STYLES]
         policy = POLICY.format(_source("script-src", scripts), _source("style-src", styles))
-        assets = {"scripts": scripts, "styles": styles, "policy": policy}
+        assets = {"scripts": scripts, "styles": styles, "policy": policy, "licence": _asset(LICENCE)}
         template = _environment().get_template("page.html.j2")
         yield from template.generate(**shown, **assets, blocks=_blocks(figures, overview, took))
 
