@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bulkip.reports.commands import command
 from bulkip.reports.htmlpage.blocks import base_of, call_lines, facts_block, row_lines, stamp_lines
 from bulkip.reports.htmlpage.embedded import cleaned, embedded
-from bulkip.reports.htmlpage.identity import command
 from bulkip.reports.htmlpage.overview import Overview, overview_of, told_items
 from bulkip.reports.htmlpage.pace import Latency, latency
 from bulkip.reports.htmlpage.sections import context, first_of
