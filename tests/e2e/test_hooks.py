@@ -180,6 +180,17 @@ def test_command_gets_the_summary_and_no_secret(tmp_path: Path, api: str) -> Non
     assert "HOSTKEY_TOKEN" not in ended.err
 
 
+def test_program_beside_the_job_is_found_from_its_own_folder(tmp_path: Path, api: str) -> None:
+    """`./alert` is the file beside the job also when that is the working directory, and nothing on PATH."""
+    (tmp_path / "alert").write_text("#!/bin/sh\necho beside the job\n")
+    (tmp_path / "alert").chmod(0o755)
+    write_job(tmp_path, api, "hooks: {always: {command: [./alert]}}\n")
+
+    ended = run(tmp_path, "run", "job.yaml")
+
+    assert "alert: beside the job" in ended.err
+
+
 def test_output_of_a_command_is_cleaned_and_shortened(tmp_path: Path, api: str) -> None:
     """Escape sequences do not reach the terminal, secrets do not reach the log, and a flood ends."""
     code = "print('\\x1b[31mred simulated'); print('\\n'.join(map(str, range(10**5))))"
