@@ -219,10 +219,16 @@ def test_command_is_killed_with_all_it_started_at_its_timeout(tmp_path: Path, ap
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
-def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(tmp_path: Path, api: str, ear: Listener) -> None:
-    """Ctrl-C while a hook is called gives up the hooks, without a traceback; the run was done already."""
+@pytest.mark.parametrize(
+    ("required", "code"), [pytest.param("false", 0, id="plain"), pytest.param("true", 6, id="required")]
+)
+def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(
+    tmp_path: Path, api: str, ear: Listener, required: str, code: int
+) -> None:
+    """Ctrl-C gives up the hooks, without a traceback; the run is whole, yet a required hook was not told."""
     ear.open.clear()
-    write_job(tmp_path, api, f"hooks: {{success: '{ear.url}/success', always: '{ear.url}/always'}}\n")
+    last = f"{{url: '{ear.url}/always', required: {required}}}"
+    write_job(tmp_path, api, f"hooks: {{success: '{ear.url}/success', always: {last}}}\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "bulkip", "run", "job.yaml", "-q"],
         cwd=tmp_path,
@@ -237,7 +243,7 @@ def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(tmp_path: Path, api: 
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)
 
-    assert (process.returncode, ear.paths) == (0, ["/success"])
+    assert (process.returncode, ear.paths) == (code, ["/success"])
     assert "those that were left are not called" in err
     assert "Traceback" not in err
 
