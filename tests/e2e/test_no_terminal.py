@@ -41,7 +41,7 @@ def on_a_terminal(folder: Path, env: Mapping[str, str], *arguments: str) -> Seen
     with subprocess.Popen(
         [sys.executable, "-m", "bulkip", *arguments],
         cwd=folder,
-        env=clean_environment() | {"TERM": "xterm"} | env,
+        env=clean_environment() | {"TERM": "xterm"} | dict(env),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
