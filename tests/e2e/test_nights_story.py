@@ -70,7 +70,8 @@ def test_three_nights_and_a_month_agree_to_the_last_digit(tmp_path: Path, api: S
 
 def done(folder: Path, *options: str) -> Ended:
     """Run the job as cron does."""
-    return bulkip("run", "job.yaml", "-q", *options, cwd=folder, env={"HOSTKEY_TOKEN": "simulated"})
+    token = {"HOSTKEY_TOKEN": "simulated"}
+    return bulkip("run", "job.yaml", "-q", *options, cwd=folder, env=token, patience_s=PATIENCE_S)
 
 
 def sums_of(folder: Path, day: date) -> list[Sums]:
