@@ -14,7 +14,7 @@ from bulkip.reports.commands import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
 ON_EXISTS = tuple(choice.value for choice in OnExists)
-LATER_FORMATS = ("junit", "sarif", "github", "md", "tap")
+LATER_FORMATS = ("junit", "sarif", "tap")
 WITHOUT_TWIN = frozenset({"--yes", "--confirm", "--expect-plan", "--max-clears"})
 """What must be said each time: left in a shell it would confirm later writes. So must every --allow-*."""
 

@@ -7,8 +7,10 @@ from types import MappingProxyType
 from bulkip.reports.attempts import attempt_lines
 from bulkip.reports.csv_rows import csv_lines
 from bulkip.reports.failed_csv import failed_csv_lines
+from bulkip.reports.github import github_lines
 from bulkip.reports.htmlpage import html_lines
 from bulkip.reports.jsonl import jsonl_lines
+from bulkip.reports.markdown import markdown_lines
 from bulkip.reports.parquet import write_parquet
 from bulkip.reports.prometheus import prometheus_lines
 from bulkip.reports.summary import summary_lines
@@ -31,6 +33,8 @@ FORMATS: Mapping[str, Lines] = MappingProxyType(
         "traffic-jsonl": traffic_jsonl_lines,
         "prometheus": prometheus_lines,
         "html": html_lines,
+        "github": github_lines,
+        "md": markdown_lines,
     }
 )
 """Every report of text by its name on the command line; each yields its lines, ends included."""

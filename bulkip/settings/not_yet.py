@@ -12,8 +12,6 @@ NOT_YET: Mapping[str, tuple[str, ...]] = {
     "reports": (
         "junit",
         "sarif",
-        "github",
-        "md",
         "tap",
     ),
 }

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -268,14 +269,14 @@ actions:
 """
 
 
-def _traffic(api: Simulator, ip: str) -> tuple[float, float] | None:
+def _traffic(api: Simulator, ip: str) -> tuple[Decimal, Decimal] | None:
     """Return the GB in and out of the day that the job asks for; None for an address without traffic."""
     points = api.state.traffic_of(ip, 1716206400, 1716292800)
-    total = (sum(point.inbound for point in points) / 100, sum(point.outbound for point in points) / 100)
-    return total if points else None
+    inbound, outbound = sum(point.inbound for point in points), sum(point.outbound for point in points)
+    return (Decimal(inbound) / 100, Decimal(outbound) / 100) if points else None
 
 
-def _sums(reported: dict[str, Any] | None) -> tuple[float, float] | None:
+def _sums(reported: dict[str, Any] | None) -> tuple[Decimal, Decimal] | None:
     """Return the same from what a report says."""
     rows = reported["traffic"] if reported else []
     return (rows[0]["in"], rows[0]["out"]) if rows else None
