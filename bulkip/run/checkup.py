@@ -25,6 +25,7 @@ from bulkip.store import PROOF_REQUIRED, RunHeader
 from bulkip.store.laws import MEANINGS, Law
 from bulkip.store.recount import Breach, Recount, Sums, counts_of
 from bulkip.store.schema import store_path
+from bulkip.tolerance import FAIL_ON, judged, tolerance_kept
 
 FINISHED = frozenset({ExitCode.OK, ExitCode.ITEMS_FAILED, ExitCode.UNKNOWN_WRITES})
 """With these a run says that every item has ended, and how."""
@@ -151,7 +152,12 @@ def _exit_codes(recount: Recount, header: RunHeader, sums: Sums) -> tuple[object
     told = start.get("exit_code")
     provable = recount.remembered(PROOF_REQUIRED) is True  # a later look may have proved what was not
     unfit = told not in FINISHED or provable or counts.of(Status.NOT_RUN)
-    return (told, told) if unfit or not _is_of_this_plan(start, header) else (told, exit_code(Ending(counts)))
+    return (told, told) if unfit or not _is_of_this_plan(start, header) else (told, _due(recount, counts))
+
+
+def _due(recount: Recount, counts: Counts) -> int:
+    """Return the code that is due to counts, less what the run was to tolerate."""
+    return exit_code(Ending(judged(counts, tolerance_kept(recount.remembered(FAIL_ON)))))
 
 
 def _is_of_this_plan(start: Mapping[str, object], header: RunHeader) -> bool:

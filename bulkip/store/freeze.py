@@ -11,6 +11,8 @@ from typing import TypeAlias
 from bulkip.actions.checks import LOOKUP
 from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
 from bulkip.model import Item, Problem, Status
+from bulkip.shards import Shard
+from bulkip.store.division import keep_own
 from bulkip.store.files import make_file, make_folder, remove_if_empty, sync
 from bulkip.store.keepers import Keepers
 from bulkip.store.schema import (
@@ -47,11 +49,13 @@ class Writing:
     """Which actions write, and which of these a read can show.
 
     The addresses of a step that is `sparing` may not all get the same PTR value.
+    Of a job that is divided all items are looked at, and those of a `shard` are kept.
     """
 
     actions: frozenset[str]
     shown: frozenset[str]
     sparing: frozenset[str] = frozenset()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def _fill_tables(
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
+    if writing.shard is not None:
+        keep_own(connection, writing.shard)
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()
