@@ -11,6 +11,8 @@ from bulkip.policy import Limits
 
 SHARD = "shard"
 """What the settings that a run keeps hold when it is one shard of a job: `2/3`."""
+MERGED = "merged"
+"""What the settings of a run hold when it was joined from shards: which ones, and which are missing."""
 MOST_SHARDS = 1_000
 SMOOTH_BELOW = 20
 """From so many calls a window on, what the division leaves over is at most a twentieth of them."""

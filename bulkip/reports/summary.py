@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bulkip.model import JsonValue, Status
 from bulkip.reports.commands import resume_command
 from bulkip.reports.rows import iso
-from bulkip.shards import SHARD
+from bulkip.shards import MERGED, SHARD
 from bulkip.store import RunReader
 
 
@@ -22,6 +22,7 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "url": header.url,
         "simulated": header.simulated,
         "shard": header.settings.get(SHARD),
+        "merged": header.settings.get(MERGED),
         "started_at": iso(_seconds(start.get("started_at"))),
         "finished_at": iso(_seconds(start.get("finished_at"))),
         "total": counts.total,

@@ -180,6 +180,11 @@ def _refuse_nothing_failed(folder: Path, choice: Choice) -> None:
 
 def _job_of(folder: Path, options: RunOptions) -> Job:
     header = _header_of(folder)
+    if header.is_merged:
+        raise UsageError(
+            f"{folder.name}: this run was merged and cannot go on; resume or retry its shards where they "
+            "are, then merge them again"
+        )
     job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
     return overridden(job, options.overrides)
 
@@ -203,6 +208,8 @@ def _refuse_changed(folder: Path, job: Job) -> None:
 def _has_work(folder: Path) -> bool:
     try:
         with RunReader(folder) as reader:
+            if reader.header().is_merged:
+                return False
             return bool(reader.items_left() or reader.chosen(UNSETTLED) or unlooked(folder))
     except StoreError:
         return False

@@ -202,12 +202,12 @@ def running(folder: Path) -> str | None:
 
 def _steps(recount: Recount, sums: Sums, folder: Path) -> Iterator[Step]:
     """Yield what to do next; a resume leaves alone the writes that no read can show."""
-    counts = Counts(counts_of(sums.by_status))
+    counts, merged = Counts(counts_of(sums.by_status)), recount.header().is_merged
     ip = recount.first_address(Status.UNKNOWN) if counts.of(Status.UNKNOWN) else None
     if recount.items_left() or recount.chosen(UNSETTLED):
-        yield from next_steps(Left(counts, doubtful_ip=ip), folder)
+        yield from next_steps(Left(counts, doubtful_ip=ip, merged=merged), folder)
         return
-    yield from next_steps(Left(Counts({Status.FAILED: counts.of(Status.FAILED)})), folder)
+    yield from next_steps(Left(Counts({Status.FAILED: counts.of(Status.FAILED)}), merged=merged), folder)
     if ip is not None:
         text = f"what is known of a write in doubt; `bulkip retry {folder.name}` would send it again"
         yield Step(command("explain", folder, ip), text)
