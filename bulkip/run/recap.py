@@ -118,7 +118,7 @@ def _tolerated(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]
     found = tolerance.tolerated(reader.counts()) if tolerance else iter(())
     for place, (count, status, term) in enumerate(found):
         why = str(term) if term else "--fail-on does not name it"
-        yield Line(f"{count:,} {status} ({why})", "" if place else "tolerated")
+        yield Line(f"tolerated: {count:,} {status} ({why})", "" if place else "fail-on")
 
 
 def _proofs(reader: Proofs, *, checked: bool) -> Iterator[Line]:

@@ -54,8 +54,8 @@ INSERT INTO run SELECT '{ALLOWED_IN} ' || (start.number + ?), kept.value
 FROM part.start JOIN part.run AS kept ON kept.name = '{ALLOWED_IN} ' || start.number
 """
 LAST_START = """
-INSERT INTO start SELECT COALESCE(MAX(number), 0) + 1, MIN(started_at),
-  MAX(COALESCE(finished_at, started_at)), NULL, NULL, NULL FROM start
+INSERT INTO start SELECT COALESCE(MAX(number), 0) + 1, COALESCE(MIN(started_at), :planned),
+  COALESCE(MAX(COALESCE(finished_at, started_at)), :planned), NULL, NULL, NULL FROM start
 """
 END = "UPDATE start SET exit_code = ?, reason = ? WHERE number = (SELECT MAX(number) FROM start)"
 
@@ -71,9 +71,10 @@ class Part:
 class Merger:
     """Owns the store of a merged run while it is made; `merged_store` opens one."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Write through this connection."""
+    def __init__(self, connection: sqlite3.Connection, header: RunHeader) -> None:
+        """Write a run with this header through this connection."""
         self._db = connection
+        self._header = header
 
     def join(self, part: Part) -> None:
         """Take a shard in; raises UsageError when it holds what is not its own, or what another one holds."""
@@ -95,11 +96,11 @@ class Merger:
 
     def remember(self, facts: Mapping[str, JsonValue]) -> None:
         """Keep facts about the run."""
-        self._keep((name, json.dumps(value)) for name, value in facts.items())
+        self.keep((name, json.dumps(value)) for name, value in facts.items())
 
     def close_books(self, exit_code: int, reason: str | None) -> None:
         """Write how all starts together ended."""
-        self._db.execute(LAST_START)
+        self._db.execute(LAST_START, {"planned": self._header.created_at})
         self._db.execute(END, (exit_code, reason))
 
     def _check(self, part: Part) -> None:
@@ -124,7 +125,8 @@ class Merger:
         """Keep how many attempts each start allowed, under the new number of that start."""
         self._db.execute(ALLOWANCES, (starts,))
 
-    def _keep(self, rows: Iterable[tuple[str, str]]) -> None:
+    def keep(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Keep rows of the table `run`."""
         self._db.executemany("INSERT OR REPLACE INTO run VALUES (?,?)", rows)
 
 
@@ -140,11 +142,11 @@ def merged_store(run_dir: Path, header: RunHeader, parts: Sequence[Part]) -> Ite
             unhurried(connection)
             make_tables(connection)
             connection.execute("CREATE INDEX heads ON heading (names)")
-            merger = Merger(connection)
+            merger = Merger(connection, header)
             for part in parts:
                 merger.join(part)
             connection.execute("DROP INDEX heads")
-            connection.executemany("INSERT INTO run VALUES (?,?)", header.rows())
+            merger.keep(header.rows())
             yield merger
             merger.remember({ITEMS_FROZEN: merger.counts().total})
             mark_ours(connection)
