@@ -28,7 +28,7 @@ RANKS: tuple[int, ...] = (
     ExitCode.INTERNAL, SIGNAL_BASE, ExitCode.ACCESS, ExitCode.LOCKED, ExitCode.SAFETY, ExitCode.HALTED,
     ExitCode.UNKNOWN_WRITES, ExitCode.ITEMS_FAILED, ExitCode.EXPECTATION, ExitCode.OK, ExitCode.USAGE,
 )  # fmt: skip
-"""The codes of runs, the gravest first; USAGE is none, since then nothing ran."""
+"""The codes of runs, the gravest first (a signal by its base); USAGE is none, since then nothing ran."""
 OF_ERRORS: tuple[tuple[type[BulkipError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (SafetyStop, ExitCode.SAFETY),
@@ -56,7 +56,7 @@ class Ending:
 def exit_code(ending: Ending) -> int:
     """Return the code of the gravest thing that happened.
 
-    Precedence (design.md §2): 1 > signals > 7 > 8 > 5 > 6 > 9 > 3 > 4 > 0.
+    Precedence: RANKS, which is that of design.md §2.
     """
     stops: tuple[tuple[bool, int], ...] = (
         (ending.internal, ExitCode.INTERNAL),
@@ -69,12 +69,12 @@ def exit_code(ending: Ending) -> int:
         (_failed(ending) > 0, ExitCode.ITEMS_FAILED),
         (ending.expectation_missed or ending.counts.of(Status.MISMATCH) > 0, ExitCode.EXPECTATION),
     )
-    return int(next((code for held, code in stops if held), ExitCode.OK))
+    return worst(code for held, code in stops if held)
 
 
 def worst(codes: Iterable[int]) -> int:
     """Return the gravest of the exit codes of several runs, by the same precedence; 0 without any."""
-    return min(codes, key=_rank, default=int(ExitCode.OK))
+    return int(min(codes, key=_rank, default=ExitCode.OK))
 
 
 def _rank(code: int) -> int:

@@ -19,7 +19,9 @@ class Ended:
     err: str
 
 
-def bulkip(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ended:
+def bulkip(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "", patience_s: float = 90
+) -> Ended:
     """Run `bulkip` with these arguments to its end, without any setting of the tester's own."""
     done = subprocess.run(
         [sys.executable, "-m", "bulkip", *arguments],
@@ -28,7 +30,7 @@ def bulkip(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, std
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=patience_s,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -11,7 +11,6 @@ from bulkip.events import Event, ItemSettled, NotStored, StageEnded, StageStarte
 from bulkip.logs import JsonLog
 from bulkip.model import Counts, JsonValue, Status
 from bulkip.progress import Silent
-from bulkip.reports.commands import command
 from bulkip.reports.output import STDOUT
 from bulkip.reports.summary import summary
 from bulkip.reports.unsaved import unsaved_line
@@ -83,14 +82,11 @@ class JsonDesk(TerminalDesk):
         for problem in dict.fromkeys(conclusion.unwritten.values()):
             self._log.error(problem)
         stop = conclusion.stop.reason if conclusion.stop else None
-        left = conclusion.counts.of(Status.NOT_RUN, Status.UNKNOWN)
-        lifting = conclusion.stop.lifting if conclusion.stop else ()
         more: dict[str, Any] = {
             **self._summary(conclusion),
             "exit_code": conclusion.exit_code,
             "reason": conclusion.safety or stop,
             "reports": [one.path for one in conclusion.reports if one.path != STDOUT],
-            "resume": command("resume", conclusion.prepared.run_dir, *lifting) if left else None,
         }
         if conclusion.exit_code:
             self._log.error("ended", **more)
@@ -104,7 +100,7 @@ class JsonDesk(TerminalDesk):
             check_own(conclusion.prepared)
             with RunReader(conclusion.prepared.run_dir) as reader:
                 return summary(reader)
-        return {"by_status": _by_status(conclusion.counts)}
+        return {"by_status": _by_status(conclusion.counts), "resume": None}
 
 
 def _item_fields(event: ItemSettled) -> dict[str, JsonValue]:

@@ -17,12 +17,12 @@ from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports import FILES, FORMATS
 from bulkip.reports.commands import command, lifting
+from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import iso
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.hints import HINTS
-from bulkip.run.nextsteps import Left, next_steps
 from bulkip.run.runs import find_run
 from bulkip.store import Proofs, RunHeader, RunHistory, StoredRow, unlooked
 

@@ -15,11 +15,11 @@ from bulkip.lock import Holder, holder_of, take
 from bulkip.model import Counts, Status
 from bulkip.quantities import counted
 from bulkip.reports.commands import command
+from bulkip.reports.nextsteps import Left, Step, next_steps
 from bulkip.run.again import REBASED, UNSETTLED
 from bulkip.run.findings import Finding, Grade, doubtful, fine, wrong
 from bulkip.run.locking import FILE_NAME as LOCK_NAME
 from bulkip.run.locking import in_words
-from bulkip.run.nextsteps import Left, Step, next_steps
 from bulkip.run.planning import WRITING
 from bulkip.store import PROOF_REQUIRED, RunHeader
 from bulkip.store.laws import MEANINGS, Law

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bulkip.errors import StoreError
 from bulkip.periods import told
-from bulkip.policy import ReportSpec
+from bulkip.policy import OnExists, ReportSpec
 from bulkip.quantities import counted
 from bulkip.reports.output import STDOUT
 from bulkip.run.planning import Prepared
@@ -86,18 +86,21 @@ def _harvested(folder: Path) -> Iterator[tuple[RunHeader, list[Reading]]]:
             yield header, page
 
 
-def still_to_write(prepared: Prepared, reports: tuple[ReportSpec, ...]) -> tuple[ReportSpec, ...]:
-    """Return the reports that a plan needs written: not those that hold all of it already."""
+def sparing(prepared: Prepared, reports: tuple[ReportSpec, ...]) -> tuple[ReportSpec, ...]:
+    """Return the reports of a plan; those that hold all of it already are to be left as they are."""
     if not prepared.collected.everything:
         return reports
     with Ledger(prepared.run_dir.parent.parent) as ledger, Harvest(prepared.run_dir) as harvest:
         plan = harvest.plan_digest()
-        return tuple(one for one in reports if one.path == STDOUT or not _holds(ledger, one, plan))
+        return tuple(
+            replace(one, on_exists=OnExists.SKIP) if one.path != STDOUT and _holds(ledger, one, plan) else one
+            for one in reports
+        )
 
 
 def note_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> None:
     """Note which files hold all of a plan that was collected; raises StoreError when that fails."""
-    files = [one for one in reports if one.path != STDOUT]
+    files = [one for one in reports if one.path != STDOUT and one.on_exists is not OnExists.SKIP]
     if prepared.header.simulated or not files:
         return
     with Harvest(prepared.run_dir) as harvest:

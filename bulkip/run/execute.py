@@ -1,7 +1,7 @@
 """A run from the job file on: check everything, freeze the plan, carry it out."""
 
 from bulkip.run.carry import Desk, Guard, Way, carry_out
-from bulkip.run.collecting import recall, still_to_write
+from bulkip.run.collecting import recall, sparing
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks
@@ -40,5 +40,5 @@ def execute(
         reports = placed(reports, prepared, loaded.job, options)
         prepared = recall(prepared, refresh=options.reckoning.refresh)
         locks.take_run(prepared.run_dir)
-        way = Way(options, desk, still_to_write(prepared, reports), signals, guard=guard)
+        way = Way(options, desk, sparing(prepared, reports), signals, guard=guard)
         return carry_out(prepared, reach.open, way)

@@ -92,10 +92,10 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
     Traffic that earlier runs collected is settled in the plan: it is in the
     counts, and does not come as a result again.
 
-    Raises UsageError for a rollout or a verification, which are the command
-    line's, JobError with every problem of the targets, Locked when another run
-    works for the account, AccessError or Halt when the reading was stopped. The
-    locks are held, and a simulator, if asked for, lives as long as the block.
+    Raises UsageError for a rollout, which is the command line's, JobError with
+    every problem of the targets, Locked when another run works for the account,
+    AccessError or Halt when the reading was stopped. The locks are held, and a
+    simulator, if asked for, lives as long as the block.
     """
     options = options or RunOptions()
     if job.job is None:
@@ -112,7 +112,7 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
         await to_thread.run_sync(locks.take_run, prepared.run_dir)
         endpoint = await to_thread.run_sync(stack.enter_context, reach.open(prepared))
         allowance = await to_thread.run_sync(allowance_of, prepared)
-        end = await _read(prepared, endpoint, options.grace_s, allowance)
+        end = await _read(prepared, endpoint, options, allowance)
         changes, writes = await to_thread.run_sync(_ahead, prepared)
         try:
             yield Plan(prepared, endpoint, changes, writes, end.start, allowance)
@@ -124,10 +124,10 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
 
 def _refuse_what_only_commands_do(job: Job) -> None:
     """Raise UsageError for settings that protect, and that this door does not heed: better none than half."""
-    if job.rollout != Rollout() or job.verify.mode is not VerifyMode.NONE:
+    if job.rollout != Rollout():
         raise UsageError(
-            f"{job.path}: `rollout` and `verify.mode` are heeded on the command line only; "
-            "take them out of the job, or start `bulkip run`"
+            f"{job.path}: `rollout` is heeded on the command line only; "
+            "take it out of the job, or start `bulkip run`"
         )
     if any(hook.required for hook in job.hooks.all()):
         raise UsageError(
@@ -140,6 +140,8 @@ def _refuse_what_only_commands_do(job: Job) -> None:
 async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterator[Results]:
     """Apply a plan and give its results as they settle; leaving the block early stops the run in order.
 
+    Where the job wants proofs, they are looked for when the last item is done,
+    before the results end; `counts` has what is unverified.
     Raises SafetyStop when a limit of the job forbids the plan. What was not
     done can be resumed.
     """
@@ -164,6 +166,8 @@ async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterato
         rules = StageRules(grace_s, tell, plan.allowance)
         try:
             end = await run_stage(Stage.APPLYING, plan.prepared, plan.endpoint, plan.start, rules)
+            if end.stop is None and plan.prepared.job.verify.mode is not VerifyMode.NONE:
+                end = await run_stage(Stage.VERIFYING, plan.prepared, plan.endpoint, end.start, rules)
             await _close(plan, end, results, waits, tell)
         finally:
             send.close()
@@ -189,14 +193,16 @@ async def _closed_on_a_thread() -> AsyncIterator[ExitStack]:
             await to_thread.run_sync(stack.close)
 
 
-async def _read(prepared: Prepared, endpoint: Endpoint, grace_s: float, allowance: Allowance) -> StageEnd:
+async def _read(
+    prepared: Prepared, endpoint: Endpoint, options: RunOptions, allowance: Allowance
+) -> StageEnd:
     unsaved: list[str] = []
 
     def tell(event: Event) -> None:
         if isinstance(event, NotStored):
             unsaved.append(unsaved_line(event))
 
-    rules = StageRules(grace_s, tell, allowance)
+    rules = StageRules(options.grace_s, tell, allowance, allow_unread=options.allow_unread)
     end, stages = StageEnd(None, None), stages_before(prepared, endpoint)
     while end.stop is None and (stage := await to_thread.run_sync(next, stages, None)):
         end = await run_stage(stage, prepared, endpoint, end.start, rules)
@@ -215,7 +221,8 @@ async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell
         results.counts = await to_thread.run_sync(_counts, plan.prepared)
         code = code_of(results.counts, end.stop)
         why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
-        await close_books(plan.prepared.run_dir, LastWord(end.start, code, why), waits, tell)
+        word = LastWord(end.start, code, why, end.stop.lifting if end.stop else ())
+        await close_books(plan.prepared.run_dir, word, waits, tell)
         with suppress(StoreError):  # the next plan looks into the store of this run instead
             await to_thread.run_sync(remember, plan.prepared)
     except StoreError as error:

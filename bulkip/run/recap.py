@@ -10,12 +10,12 @@ from bulkip.progress.figures import lasted
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports.commands import command
+from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.output import STDOUT
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
-from bulkip.run.nextsteps import Left, next_steps
 from bulkip.store import Proofs, RunReader, unlooked
 from bulkip.tolerance import FAIL_ON, tolerance_kept
 

@@ -266,6 +266,8 @@ async def _heed_signals(
     try:
         with open_signal_receiver(*STOPPING_SIGNALS) as received:
             task_status.started()
+            if signals.held is not None:  # it came while no stage was there to take it
+                steps.pop(0)(signals.held)
             async for number in received:
                 (steps.pop(0) if steps else leave)(number)
     finally:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bulkip.model import Status
+from bulkip.store.proofs import unlooked
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import FILE_NAME, storage_errors
 
@@ -21,7 +22,7 @@ class Retained(RunReader):
         counts = self.counts()
         if counts.of(Status.UNKNOWN):
             return "it holds a write whose outcome is unknown"
-        if counts.of(Status.NOT_RUN) or self.items_left():
+        if counts.of(Status.NOT_RUN) or self.items_left() or unlooked(self.path.parent):
             return "it can be resumed"
         if not self.header().simulated and self._has_written_since(since):
             return "its writes are young"

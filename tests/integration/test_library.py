@@ -1,5 +1,6 @@
 """The library's front door: a run inside somebody's own event loop."""
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -253,3 +254,26 @@ async def test_traffic_that_was_collected_is_not_asked_again(empty_folder: Path)
         assert [len(addresses) for addresses in settled] == [16, 0]
         assert ended == [(16, 0), (16, 0)]
         assert api.state.count("get_traffic") == 16
+
+
+async def test_wanted_proofs_are_made(tmp_path: Path) -> None:
+    """A job that wants its writes proved has them proved here, too, by the provider or by the DNS."""
+    async with provider() as api:
+        path = await to_thread.run_sync(job, tmp_path, api.url)
+        wish = "verify: {settle: 10ms, mode: api, required: true}"
+        text = path.read_text().replace("verify: {settle: 10ms}", wish)
+        await to_thread.run_sync(path.write_text, text)
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+
+        async with plan_job(await loaded(path), options) as plan, run_job(plan) as results:
+            assert [result.status async for _item, result in results] == [Status.CHANGED] * 16
+
+        assert results.exit_code == 0
+        assert await to_thread.run_sync(proved, tmp_path / "runs") == {1: 16}
+
+
+def proved(folder: Path) -> Counter[int | None]:
+    """Count the rows of the only run by whether they are proved."""
+    (store,) = (folder / "runs").rglob("run.db")
+    with RunReader(store.parent) as reader:
+        return Counter(row["verified"] for row in reader.rows())

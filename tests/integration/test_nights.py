@@ -268,3 +268,26 @@ def test_backfill_into_today_is_marked_and_a_catch_up_is_final(site: NightSite) 
     assert (ended.code, catch_up.code) == (0, 0)
     assert [bool(row["note"]) for row in rows_of(ended.out)] == [True] * ADDRESSES
     assert [row["note"] for row in rows_of(catch_up.out)] == [None] * 7 * 2
+
+
+def test_file_that_is_left_is_named(site: NightSite) -> None:
+    """The recap of a night that asks nothing says which file stays as it is; a missing one is written."""
+    site.run("--report", "jsonl=night.jsonl")
+
+    again = site.run("--report", "jsonl=night.jsonl", "--report", "csv=night.csv")
+
+    assert "night.jsonl (jsonl), which was there already and stays as it is" in again.err
+    assert "night.csv (csv)\n" in again.err
+
+
+def test_file_of_somebody_else_is_not_taken_for_a_night(site: NightSite) -> None:
+    """A file that was skipped is not remembered as written: without the wish to skip it is replaced."""
+    place = site.folder / "night.jsonl"
+    place.write_text("mine\n")
+    site.run("--report", "jsonl=night.jsonl", "--on-exists", "skip")
+    kept = place.read_text()
+
+    site.run("--report", "jsonl=night.jsonl")
+
+    assert kept == "mine\n"
+    assert len(rows_of(place.read_text())) == ADDRESSES

@@ -1,5 +1,7 @@
 """How a whole run ends: chains, what stops everyone, and whether the books balance."""
 
+import os
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -26,6 +28,7 @@ from bulkip.events import (
 from bulkip.model import JsonValue, Status
 from bulkip.purse import Purse
 from bulkip.run.engine import Endpoint, allowance_of
+from bulkip.run.signals import STOPPING_SIGNALS, Signals
 from bulkip.run.stages import Stage, StageRules, run_stage
 from bulkip.simulator import Fault, Seed, Simulator, SimulatorSettings
 from bulkip.stops import StopKind
@@ -430,3 +433,26 @@ async def test_store_that_fails_halts_the_run(tmp_path: Path) -> None:
     assert end.stop is not None
     assert end.stop.kind is StopKind.HALT
     assert "run store" in end.stop.reason
+
+
+async def test_signal_that_came_before_the_stage_stops_it(tmp_path: Path) -> None:
+    """A signal that nobody took while the engine started is heeded at once, not when the stage ends."""
+    handlers = {number: signal.getsignal(number) for number in STOPPING_SIGNALS}
+    signals = Signals()
+    try:
+        async with provider() as api:
+            prepared = await plan(tmp_path, READS.replace("/28", "/24"))
+            allowance = await to_thread.run_sync(allowance_of, prepared)
+            signals.hold()
+            os.kill(os.getpid(), signal.SIGTERM)
+            rules = StageRules(20, lambda _event: None, allowance, signals)
+            endpoint = Endpoint(api.url, Purse(time.time, token=api.token))
+
+            end = await run_stage(Stage.APPLYING, prepared, endpoint, None, rules)
+
+            assert api.log.total < 40
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert end.stop is not None
+    assert end.stop.signal == signal.SIGTERM

@@ -1,6 +1,7 @@
 """What the HTML report is made of, before any browser sees it."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -15,11 +16,11 @@ from hypothesis import strategies as st
 from bulkip.model import ErrorClass, JsonValue, Result, Status
 from bulkip.reports import FORMATS
 from bulkip.reports.htmlpage.amounts import Amount, Traffic, digits, traffic_in
-from bulkip.reports.htmlpage.blocks import call_lines, chosen
+from bulkip.reports.htmlpage.blocks import MOST_CALLS, MOST_ROWS, call_lines, chosen
 from bulkip.reports.htmlpage.embedded import embedded
-from bulkip.reports.htmlpage.overview import Told, overview_of, told_items
+from bulkip.reports.htmlpage.overview import Overview, Told, overview_of, told_items
 from bulkip.reports.htmlpage.pace import latency, width_s
-from bulkip.reports.htmlpage.sections import share_text, tiles
+from bulkip.reports.htmlpage.sections import notes, share_text, tiles
 from bulkip.reports.htmlpage.talkers import MOST_POINTS, Talkers, exact
 from bulkip.store import CallFigures, RunReader, open_writer
 from tests.storedruns import HEADER, SENT_AT, attempt, frozen, item, outcome, settled
@@ -255,6 +256,13 @@ def test_page_carries_no_other_source(tmp_path: Path) -> None:
     assert [word for word in ("src=", 'href="http', "@import", "url(", "style=") if word in markup] == []
 
 
+def test_page_carries_the_licence_of_its_charts(tmp_path: Path) -> None:
+    """A page is a copy of uPlot too, and its licence wants to go with it."""
+    frozen(tmp_path, [])
+
+    assert "Permission is hereby granted, free of charge" in page(tmp_path)
+
+
 def test_empty_run_has_a_page(tmp_path: Path) -> None:
     """A plan of nothing, never started, is told as such."""
     frozen(tmp_path, [])
@@ -300,3 +308,21 @@ def test_many_messages_of_a_class_stay_few_examples(tmp_path: Path) -> None:
         ((name, trouble),) = overview_of(told_items(reader)).troubles_by_weight()
 
     assert (name, trouble.count, len(trouble.examples())) == ("invalid", 80, 3)
+
+
+@pytest.mark.parametrize(
+    ("total", "calls", "said"),
+    [
+        pytest.param(MOST_ROWS, MOST_CALLS, [], id="all-fit"),
+        pytest.param(MOST_ROWS + 1, 0, ["csv and jsonl"], id="rows"),
+        pytest.param(1, MOST_CALLS + 1, ["bulkip explain"], id="calls"),
+    ],
+)
+def test_page_says_what_it_leaves_out(total: int, calls: int, said: list[str]) -> None:
+    """A page that could not take everything names where the rest is, and says nothing otherwise."""
+    overview = Overview(statuses=Counter({Status.CHANGED: total}))
+
+    found = [*notes(overview, calls)]
+
+    assert len(found) == len(said)
+    assert all(words in note for words, note in zip(said, found, strict=True))

@@ -13,9 +13,9 @@ from bulkip.cli.desk import Answers, TerminalDesk
 from bulkip.model import Counts, ErrorClass, Result, Status
 from bulkip.policy import ReportSpec
 from bulkip.progress import Silent
+from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
-from bulkip.run.nextsteps import Left, next_steps
 from bulkip.run.planning import Prepared
 from bulkip.run.recap import recap_lines
 from bulkip.settings import Job, load_job

@@ -1,19 +1,18 @@
 """Which run a page is about, how it ended, and what its reader does next."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from bulkip.model import JsonValue, Status
+from bulkip.model import Counts, JsonValue
 from bulkip.progress.figures import lasted
 from bulkip.quantities import counted
+from bulkip.reports.commands import lifting
 from bulkip.reports.htmlpage.overview import Overview
 from bulkip.reports.htmlpage.pace import rates_of
+from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.rows import iso
-from bulkip.store import CallFigures, RunHeader, StoredRow
+from bulkip.store import CallFigures, RunHeader, StoredRow, unlooked
 
-DEFAULT_BASE = Path(".bulkip")
 ENDINGS = {
     0: "everything succeeded",
     1: "a bug in bulkip",
@@ -87,28 +86,13 @@ def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str
     yield "Made by", f"bulkip {header.version}"
 
 
-def commands_of(overview: Overview, place: Path) -> Iterator[tuple[str, str]]:
+def commands_of(figures: CallFigures, overview: Overview) -> Iterator[tuple[str, str]]:
     """Yield the commands that go on with a run, with their purpose."""
-    left = overview.statuses[Status.NOT_RUN], overview.statuses[Status.UNKNOWN]
-    if any(left):
-        does = [
-            text
-            for count, text in zip(left, ("carries out what was not run", "reads back"), strict=True)
-            if count
-        ]
-        yield (
-            command("resume", place),
-            f"goes on: {' and '.join(reversed(does))} ({counted(sum(left), 'item')})",
-        )
-    if failed := overview.statuses[Status.FAILED]:
-        yield command("retry", place), f"tries again: {counted(failed, 'failed item')}"
-
-
-def command(verb: str, place: Path, *more: str) -> str:
-    """Return a command about a run, ready to be pasted where the run was started."""
-    base = place.parent.parent
-    option = [] if base == DEFAULT_BASE else ["--run-dir", str(base)]
-    return shlex.join(["bulkip", verb, place.name, *more, *option])
+    place = figures.path.parent
+    counts = Counts(dict(overview.statuses))
+    left = Left(counts, lifting=lifting(figures), unproved=unlooked(place))
+    for step in next_steps(left, place):
+        yield step.command, step.purpose
 
 
 def _start(start: StoredRow) -> str:

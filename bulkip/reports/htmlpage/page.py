@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bulkip.reports.commands import command
 from bulkip.reports.htmlpage.blocks import base_of, call_lines, facts_block, row_lines, stamp_lines
 from bulkip.reports.htmlpage.embedded import cleaned, embedded
-from bulkip.reports.htmlpage.identity import command
 from bulkip.reports.htmlpage.overview import Overview, overview_of, told_items
 from bulkip.reports.htmlpage.pace import Latency, latency
 from bulkip.reports.htmlpage.sections import context, first_of
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = ("vendor/uPlot.iife.min.js", "page.js", "charts.js", "items.js", "start.js")
 STYLES: Final = ("vendor/uPlot.min.css", "page.css")
+LICENCE: Final = "vendor/LICENSE"
+"""Of the charts; whoever passes a page on passes it on as well."""
 POLICY: Final = "default-src 'none'; {}; {}; base-uri 'none'; form-action 'none'"
 ADDRESS: Final = "ADDRESS"
 """Stands in the command that explains an address until a script knows which."""
@@ -34,7 +36,7 @@ def html_lines(reader: RunReader) -> Iterator[str]:
         shown = context(figures, overview, took, first_of(told_items(figures)))
         scripts, styles = [_asset(name) for name in SCRIPTS], [_asset(name) for name in STYLES]
         policy = POLICY.format(_source("script-src", scripts), _source("style-src", styles))
-        assets = {"scripts": scripts, "styles": styles, "policy": policy}
+        assets = {"scripts": scripts, "styles": styles, "policy": policy, "licence": _asset(LICENCE)}
         template = _environment().get_template("page.html.j2")
         yield from template.generate(**shown, **assets, blocks=_blocks(figures, overview, took))
 

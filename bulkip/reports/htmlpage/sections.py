@@ -43,7 +43,7 @@ def context(
         "kind": kind_of(header, overview),
         "verdict": verdict_of(figures),
         "facts": [*facts_of(figures, header)],
-        "commands": [*commands_of(overview, figures.path.parent)],
+        "commands": [*commands_of(figures, overview)],
         "overview": overview,
         "fine": sum(count for status, count in overview.statuses.items() if status in FINE),
         "tiles": tiles(overview),

@@ -117,11 +117,6 @@ def kind_text(key: tuple[str, ...]) -> str:
     return "one total" if key[2] == "1" else "by time stamp"
 
 
-def short(amount: Decimal) -> str:
-    """Return an amount for a glance: with separators, and two decimals at most."""
-    return f"{amount:,.2f}".rstrip("0").rstrip(".") if amount >= 1 else f"{float(amount):.3g}"
-
-
 def exact(amount: Decimal) -> str:
     """Return an amount to the last digit, thousands apart."""
     whole, _, rest = digits(amount).partition(".")
