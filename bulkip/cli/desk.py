@@ -86,6 +86,7 @@ class TerminalDesk:
         parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
         parts += [f"{counted(prepared.lookups, 'server id')} to look up"] if prepared.lookups else []
+        parts += [f"shard {prepared.job.shard} of the job"] if prepared.job.shard else []
         run = "" if is_short_lived(prepared) else f" (run {prepared.header.id})"
         self.say(f"{mark}{prepared.job.name}: {', '.join(parts)}{run}")
         for line in opening_lines(prepared):
