@@ -7,6 +7,7 @@ from heapq import heappush, heapreplace
 
 from bulkip.addresses import Exclusions as AddressSet
 from bulkip.addresses import Expression
+from bulkip.shards import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the caller wants of a job: these addresses, steps with any of these tags, these variables."""
+    """What the caller wants of a job: these addresses, steps with any of these tags, these variables.
+
+    A `shard` is one of equal parts of what the other filters leave.
+    """
 
     selection: Selection = field(default_factory=Selection)
     tags: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    shard: Shard | None = None
 
 
 def selection_of(expressions: Iterable[Expression], sample: int | None = None) -> Selection:

@@ -10,7 +10,7 @@ from contextlib import suppress
 import click
 
 from bulkip.cli.commands import bulkip
-from bulkip.cli.standardstreams import fill_closed
+from bulkip.cli.standardstreams import fill_closed, take_any_text
 from bulkip.cli.stderrlines import error_writer, tell_bugs_as_json, wants_json
 from bulkip.errors import BulkipError
 from bulkip.exitcode import code_of_error
@@ -25,6 +25,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     fill_closed()
+    take_any_text()
     tell_bugs_as_json(sys.argv[1:] if arguments is None else arguments)
     sys.exit(exit_code_of(list(sys.argv[1:] if arguments is None else arguments)))
 

@@ -8,6 +8,7 @@ import click
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import DURATION, EXISTING, Word, option
 from bulkip.cli.running import (
+    FAILING,
     KEEPING,
     calling_options,
     reckoning_options,
@@ -27,6 +28,7 @@ Examples:
   bulkip check jobs/ptr-migration.yaml
   bulkip check jobs/ptr-migration.yaml --source dns --format csv > ptr-check.csv
   bulkip check jobs/ptr-migration.yaml --source fcrdns --wait 5m -q
+  bulkip check jobs/ptr-migration.yaml --fail-on "failed>1%,mismatch"
   bulkip check jobs/ptr-migration.yaml --simulate --rate 200/s
 \b
 Sources:
@@ -50,6 +52,7 @@ Exit codes: 0 all match, 3 some could not be read, 4 some do not match, or nothi
 @reckoning_options
 @calling_options
 @KEEPING
+@FAILING
 @reporting_options
 def check(job: Path, source: str | None, wait: float, *, allow_empty: bool, **given: Any) -> int:
     """Assert that every PTR record is what the job would set; nothing is written and nothing asked.

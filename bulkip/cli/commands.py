@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "tell every call that was made for one address",
     "diff": "tell what is different between two runs",
     "report": "render a report of a run again",
+    "merge": "join the runs of shards into one",
     "actions": "list the actions of the API, or explain one",
     "schema": "print the JSON Schema of a job, a report or a plan",
     "init": "write a first job that runs as it is",

@@ -11,7 +11,7 @@ import click
 from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event, NotStored, RateSet
 from bulkip.model import Counts, Status
-from bulkip.progress import ProgressView, line_width
+from bulkip.progress import ProgressView, can_ask, in_pipeline, line_width
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports.unsaved import unsaved_line
@@ -86,6 +86,7 @@ class TerminalDesk:
         parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
         parts += [f"{counted(prepared.lookups, 'server id')} to look up"] if prepared.lookups else []
+        parts += [f"shard {prepared.job.shard} of the job"] if prepared.job.shard else []
         run = "" if is_short_lived(prepared) else f" (run {prepared.header.id})"
         self.say(f"{mark}{prepared.job.name}: {', '.join(parts)}{run}")
         for line in opening_lines(prepared):
@@ -118,16 +119,17 @@ class TerminalDesk:
         if self._answers.yes or self._answers.confirm is not None:
             return
         if not self._can_ask():
+            nobody = "nobody answers in a pipeline" if in_pipeline() else "there is no terminal to ask on"
             raise SafetyStop(
-                f"{counted(writes, 'write')} to {url} need a confirmation, and there is no terminal "
-                f"to ask on; add --yes or --confirm {writes}"
+                f"{counted(writes, 'write')} to {url} need a confirmation, and {nobody}; "
+                f"add --yes or --confirm {writes}"
             )
         if not self._confirmed(f"{counted(writes, 'write')} to {url}; go on? [y/N] "):
             raise SafetyStop("not confirmed; nothing was written")
 
     def _can_ask(self) -> bool:
         """Say whether somebody sits there who can answer."""
-        return sys.stdin.isatty() and sys.stderr.isatty()
+        return can_ask()
 
     @staticmethod
     def _confirmed(question: str) -> bool:

@@ -15,6 +15,7 @@ from bulkip.model import Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.selection import Filters, selection_of
 from bulkip.settings import fields
+from bulkip.shards import parse_shard
 from bulkip.sources import AddressSource
 from bulkip.texttargets import text_targets
 
@@ -40,6 +41,7 @@ class Variable(Quantity):
 
 
 VARIABLE = Variable("NAME=VALUE", variable)
+SHARD = Quantity("K/N", parse_shard)
 
 
 def filter_options(function: F) -> F:
@@ -50,6 +52,8 @@ def filter_options(function: F) -> F:
         option("--tags", "tags", multiple=True, metavar="A,B", help="Only steps with any of these tags."),
         option("--sample", type=click.IntRange(min=1), metavar="N",
                help="Only N addresses, the same ones every time."),
+        option("--shard", type=SHARD, metavar="K/N",
+               help="Only part K of N equal ones, at 1/N of the rate; `bulkip merge` joins them."),
         option("--var", "variables", type=VARIABLE, multiple=True,
                help="Set a variable of the job; repeatable."),
     )  # fmt: skip
@@ -67,6 +71,7 @@ def filters_of(given: Mapping[str, Any]) -> Filters:
         selection=selection_of(limits, given["sample"]),
         tags=tuple(_words(given["tags"])),
         variables=dict(given["variables"]),
+        shard=given["shard"],
     )
 
 

@@ -63,7 +63,10 @@ class JsonDesk(TerminalDesk):
         """Log how large the plan is; all that follows names its run and job."""
         header = prepared.header
         self._log.bind(run=header.id, job=prepared.job.name, simulated=header.simulated)
-        self._info("planned", items=prepared.items, writes=prepared.writes, repeated=prepared.repeated)
+        shard = {"shard": str(prepared.job.shard)} if prepared.job.shard else {}
+        self._info(
+            "planned", **shard, items=prepared.items, writes=prepared.writes, repeated=prepared.repeated
+        )
 
     def read(self, changes: PlannedChanges, counts: Counts, ahead: Sequence[Change]) -> None:  # noqa: ARG002 -- the desk's signature
         """Log what the plan would change."""

@@ -32,6 +32,8 @@ Examples:
   bulkip run jobs/traffic-nightly.yaml --report "traffic-csv=traffic/{{ period.label }}.csv" --on-exists skip
   bulkip run jobs/ptr-migration.yaml --confirm 500 --rate 5/s --rate 200/m
   bulkip run jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
+  bulkip run jobs/ptr-migration.yaml --shard 1/3 --run-dir shard-1 --yes
+  bulkip run jobs/ptr-migration.yaml --fail-on "failed>1%,conflict,unverified,unknown" --yes
 \b
 Every option but --yes, --confirm, --expect-plan and --max-clears has a twin in the environment:
 BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, default.

@@ -16,6 +16,7 @@ from bulkip.cli.options import (
     RATE,
     REPORT,
     SHARE,
+    Quantity,
     Word,
     on_exists_of,
     option,
@@ -30,6 +31,7 @@ from bulkip.run.ending import Conclusion
 from bulkip.run.options import Overrides, Reckoning, RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.retention import sweep
+from bulkip.tolerance import parse_tolerance
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -85,6 +87,11 @@ KEEPING = option(
     metavar="N",
     help="Afterwards remove older runs of this job but N; never one that may still be needed.",
 )
+FAILING = option(
+    "--fail-on",
+    type=Quantity("LIST", parse_tolerance),
+    help="Fail for these statuses only, such as failed>1%,unknown,mismatch; the others are tolerated.",
+)
 REPORTING = (
     option(
         "--report", "reports", type=REPORT, multiple=True, help="Write FORMAT=PATH in the end; repeatable."
@@ -101,7 +108,7 @@ allow_unread_option = option(
 
 def execution_options(function: F) -> F:
     """Declare the options of every command that executes a run."""
-    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, KEEPING, *REPORTING))
+    return _declared(function, (*ANSWERING, *LIMITING, *CALLING, KEEPING, FAILING, *REPORTING))
 
 
 def calling_options(function: F) -> F:
@@ -187,6 +194,7 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         allow_unread=given.get("allow_unread", False),
         on_exists=on_exists_of(given.get("on_exists")),
         reckoning=reckoning_of(given),
+        fail_on=given.get("fail_on"),
     )
 
 

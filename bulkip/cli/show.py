@@ -196,7 +196,9 @@ def _left(history: RunHistory) -> Left:
     doubtful = counts.of(Status.UNKNOWN) > 0
     ip = history.first_address(Status.UNKNOWN) if doubtful else None
     unproved = unlooked(history.path.parent)
-    return Left(counts, lifting=lifting(history), doubtful_ip=ip, unproved=unproved)
+    return Left(
+        counts, lifting=lifting(history), doubtful_ip=ip, unproved=unproved, merged=history.header().is_merged
+    )
 
 
 def _moment(seconds: float) -> str:

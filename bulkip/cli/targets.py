@@ -1,5 +1,6 @@
 """`bulkip targets`: for which addresses is a job?"""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from bulkip.actions.checks import LOOKUP
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, run_dir_option
 from bulkip.errors import SHOWN_PROBLEMS, JobError
-from bulkip.model import Problem
+from bulkip.model import Problem, Target
 from bulkip.quantities import counted
 from bulkip.run.planning import doors_of, piped_input, target_reader
 from bulkip.settings import load_job, narrowed
+from bulkip.shards import Shard
 from bulkip.targets import TargetReader
 
 EPILOG = """\b
@@ -21,6 +23,7 @@ Examples:
   bulkip targets --count jobs/ptr-migration.yaml
   bulkip targets --duplicates jobs/ptr-migration.yaml
   bulkip targets jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
+  bulkip targets jobs/ptr-migration.yaml --count --shard 2/3
 """
 
 
@@ -36,16 +39,19 @@ def targets(job: Path, run_dir: Path, *, count: bool, duplicates: bool, **given:
     What became of every line of its lists is told on stderr. Nothing is asked
     of the API: free addresses are found when the job runs.
     """
-    loaded = narrowed(load_job(job), filters_of(given))
+    filters = filters_of(given)
+    loaded = narrowed(load_job(job), filters)
     with piped_input() as piped:
         reader = target_reader(loaded, doors_of(piped, run_dir))
         _refuse_wrong(loaded.problems, reader)
         by_step = any(step.params.get("id") == LOOKUP for step in loaded.steps)
-        seen, repeated, sought = _printed(reader, every=not (count or duplicates), twice=duplicates)
+        own = _owned(reader, filters.shard)
+        seen, repeated, sought = _printed(own, every=not (count or duplicates), twice=duplicates)
     if count:
         click.echo(seen)
     _account(reader)
-    named = f", {repeated:,} named more than once" if repeated else ""
+    named = f" of shard {filters.shard}" if filters.shard else ""
+    named += f", {repeated:,} named more than once" if repeated else ""
     sought = seen if by_step else sought
     named += f", {counted(sought, 'server id')} to look up" if sought else ""
     click.echo(f"{seen:,} {'address' if seen == 1 else 'addresses'}{named}", err=True)
@@ -64,7 +70,12 @@ def _refuse_wrong(known: tuple[Problem, ...], reader: TargetReader) -> None:
         raise JobError(problems, total)
 
 
-def _printed(reader: TargetReader, *, every: bool, twice: bool) -> tuple[int, int, int]:
+def _owned(reader: TargetReader, shard: Shard | None) -> Iterator[Target | Problem]:
+    """Yield the targets of a shard, and whatever is wrong."""
+    return (one for one in reader if shard is None or isinstance(one, Problem) or shard.owns(one.ip))
+
+
+def _printed(reader: Iterator[Target | Problem], *, every: bool, twice: bool) -> tuple[int, int, int]:
     """Print what is asked for; return how many addresses there are, are named again, seek a server."""
     seen: dict[str, str | None] = {}
     repeated = sought = 0

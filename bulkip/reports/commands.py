@@ -19,8 +19,8 @@ def command(verb: str, run_dir: Path, *more: str) -> str:
 
 
 def resume_command(reader: RunReader) -> str | None:
-    """Return how a run goes on; None when nothing is left that a resume could do."""
-    if not reader.counts().of(Status.NOT_RUN, Status.UNKNOWN):
+    """Return how a run goes on; None when nothing is left that a resume could do, or only its shards can."""
+    if reader.header().is_merged or not reader.counts().of(Status.NOT_RUN, Status.UNKNOWN):
         return None
     return command("resume", reader.path.parent, *lifting(reader))
 

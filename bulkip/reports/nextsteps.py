@@ -14,7 +14,8 @@ class Left:
     """What a run left: its counts, what ended it early, and one address in doubt if there is any.
 
     `lifting` are the options without which a resume would meet the same limit.
-    `unproved` writes were never looked at, though their job wants a proof.
+    `unproved` writes were never looked at, though their job wants a proof. A
+    `merged` run goes on in its shards alone.
     """
 
     counts: Counts
@@ -23,6 +24,7 @@ class Left:
     refused: bool = False
     doubtful_ip: str | None = None
     unproved: int = 0
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,12 @@ def next_steps(left: Left, run_dir: Path) -> Iterator[Step]:
     waiting, doubtful = counts.of(Status.NOT_RUN), counts.of(Status.UNKNOWN)
     if doubtful and left.doubtful_ip is not None:
         yield Step(command("explain", run_dir, left.doubtful_ip), "what is known of a write in doubt")
-    if waiting or doubtful or left.unproved:
+    if (waiting or doubtful or left.unproved) and not left.merged:
         yield Step(command("resume", run_dir, *left.lifting), _resuming(left, waiting, doubtful))
     elif counts.of(Status.UNVERIFIED):
         lacking = f"looks again for the proofs that {counts.of(Status.UNVERIFIED):,} lack"
         yield Step(command("verify", run_dir), lacking)
-    if counts.of(Status.FAILED):
+    if counts.of(Status.FAILED) and not left.merged:
         yield Step(command("retry", run_dir), f"tries the {counts.of(Status.FAILED):,} failed again")
     if counts.of(Status.MISMATCH):
         rows = command("report", run_dir, "-f", "failed-csv=failed.csv")

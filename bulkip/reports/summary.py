@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bulkip.model import JsonValue, Status
 from bulkip.reports.commands import resume_command
 from bulkip.reports.rows import iso
+from bulkip.shards import MERGED, SHARD
 from bulkip.store import RunReader
 
 
@@ -20,6 +21,8 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "job_digest": header.job_digest,
         "url": header.url,
         "simulated": header.simulated,
+        "shard": header.settings.get(SHARD),
+        "merged": header.settings.get(MERGED),
         "started_at": iso(_seconds(start.get("started_at"))),
         "finished_at": iso(_seconds(start.get("finished_at"))),
         "total": counts.total,

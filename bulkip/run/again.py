@@ -22,7 +22,7 @@ from bulkip.run.reportplaces import check_reports, place_reports
 from bulkip.run.runs import find_run, run_folders
 from bulkip.run.signals import Signals
 from bulkip.run.stages import CONFIRMED
-from bulkip.settings import Job, LoadedJob, thawed_job
+from bulkip.settings import Job, LoadedJob, of_shard, thawed_job
 from bulkip.store import Choice, RunHeader, RunReader, carry_over, reopen, replace_store, unlooked
 
 REBASED = "rebased"
@@ -80,11 +80,12 @@ def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Con
     if job.job is None:
         prepare(job, options, now_utc())  # raises with every problem of the job and its files
         raise AssertionError("a job without problems is a job")
-    with _another_start("resume", folder, job.job, options, desk) as start:
+    own = of_shard(job.job, _job_of(folder, options).shard)
+    with _another_start("resume", folder, own, options, desk) as start:
         way, place = start.way, RunPlace(_header_of(folder).id, folder / REBASED)
         shutil.rmtree(place.folder, ignore_errors=True)  # a rebase that was killed leaves it
         try:
-            job = replace(job, job=still_a_check(job.job, _job_of(folder, way.options)))
+            job = replace(job, job=still_a_check(own, _job_of(folder, way.options)))
             changed = prepare(job, way.options, now_utc(), start.reach.ask_free_ips, place=place)
             way.signals.hold()  # an interruption could leave the run without a store
             carry_over(changed.run_dir, folder)
@@ -179,6 +180,11 @@ def _refuse_nothing_failed(folder: Path, choice: Choice) -> None:
 
 def _job_of(folder: Path, options: RunOptions) -> Job:
     header = _header_of(folder)
+    if header.is_merged:
+        raise UsageError(
+            f"{folder.name}: this run was merged and cannot go on; resume or retry its shards where they "
+            "are, then merge them again"
+        )
     job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
     return overridden(job, options.overrides)
 
@@ -202,6 +208,8 @@ def _refuse_changed(folder: Path, job: Job) -> None:
 def _has_work(folder: Path) -> bool:
     try:
         with RunReader(folder) as reader:
+            if reader.header().is_merged:
+                return False
             return bool(reader.items_left() or reader.chosen(UNSETTLED) or unlooked(folder))
     except StoreError:
         return False

@@ -40,6 +40,7 @@ from bulkip.run.stages import (
 from bulkip.safety import PlannedChanges, objections
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Change, RunReader, unlooked
+from bulkip.tolerance import Tolerance, judged
 
 Guard = Callable[[RunReader], None]
 """Looks at the present values before the first write, and raises SafetyStop."""
@@ -109,6 +110,7 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
     """
     way.signals.hold()
     way.desk.planned(prepared)
+    _warn_of_silence(prepared, way)
     try:
         refused = begin(prepared, way.desk, way.signals) if way.apply else None
         if refused is not None:
@@ -128,6 +130,16 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
             raise
         reached = Reached(StageEnd(None, storage_stop(damage)))
     return _conclude(prepared, reached, way)
+
+
+def _warn_of_silence(prepared: Prepared, way: Way) -> None:
+    """Say loudly when writes of unknown outcome are to be passed over."""
+    fail_on = way.options.fail_on
+    if fail_on is not None and prepared.writes and not fail_on.names(Status.UNKNOWN):
+        way.desk.warn(
+            f"--fail-on {fail_on} does not name `unknown`: a write that may or may not have happened "
+            "would not fail this command; add it, unless that is meant"
+        )
 
 
 def _damage_behind(error: Exception, prepared: Prepared) -> StoreError | None:
@@ -195,21 +207,23 @@ def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
 def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     """Close the books and write the reports; what fails here is told, and halts what had not stopped."""
     problems: dict[str, str] = {}
-    counts, stop, safety, missed = Counts(), reached.end.stop, reached.safety, False
+    counts, stop, missed, fail_on = Counts(), reached.end.stop, False, way.options.fail_on
     try:
         check_own(prepared)
         counts = count(prepared.run_dir)
-        missed = asserts_nothing(prepared.job.check, counts)
-        word = _last_word(reached, counts, missed=missed)
+        missed = asserts_nothing(prepared.job.check, counts, prepared.run_dir)
+        word = _last_word(reached, counts, fail_on, missed=missed)
         anyio.run(close_books, prepared.run_dir, word, way.waits, way.tell)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)
     problems |= write_reports(prepared, way.reports)
     if problems and stop is None:
         stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)
-    code = code_of(counts, stop, safety=safety is not None, internal=reached.internal, missed=missed)
-    _remember(prepared, () if code or problems else way.reports, way.desk)
-    return Conclusion(prepared, counts, code, stop, safety, way.reports, problems)
+    reached = replace(reached, end=replace(reached.end, stop=stop))
+    code = _code(reached, judged(counts, fail_on), missed=missed)
+    strict = _code(reached, counts, missed=missed)
+    _remember(prepared, () if strict or problems else way.reports, way.desk)
+    return Conclusion(prepared, counts, code, stop, reached.safety, way.reports, problems)
 
 
 def _remember(prepared: Prepared, whole: Sequence[ReportSpec], desk: Desk) -> None:
@@ -221,8 +235,15 @@ def _remember(prepared: Prepared, whole: Sequence[ReportSpec], desk: Desk) -> No
         desk.warn(str(error))
 
 
-def _last_word(reached: Reached, counts: Counts, *, missed: bool) -> LastWord:
+def _last_word(reached: Reached, counts: Counts, fail_on: Tolerance | None, *, missed: bool) -> LastWord:
     end, safety = reached.end, reached.safety
-    code = code_of(counts, end.stop, safety=safety is not None, internal=reached.internal, missed=missed)
+    code = _code(reached, judged(counts, fail_on), missed=missed)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
-    return LastWord(end.start, code, (safety, None) if safety else why, end.stop.lifting if end.stop else ())
+    lifting = end.stop.lifting if end.stop else ()
+    told = None if fail_on is None else str(fail_on)
+    return LastWord(end.start, code, (safety, None) if safety else why, lifting, told)
+
+
+def _code(reached: Reached, counts: Counts, *, missed: bool) -> int:
+    safety = reached.safety is not None
+    return code_of(counts, reached.end.stop, safety=safety, internal=reached.internal, missed=missed)

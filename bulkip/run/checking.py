@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from bulkip.errors import StoreError
 from bulkip.policy import Check, VerifyMode
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.ending import Conclusion, asserts_nothing
@@ -51,9 +52,17 @@ def check(loaded: LoadedJob, options: RunOptions, desk: Desk, asking: Asking) ->
         locks.take_run(prepared.run_dir)
         way = Way(options, desk, reports, signals)
         conclusion = carry_out(replace(prepared, writes=0), reach.open, way)
-    if asserts_nothing(job.check, conclusion.counts):
+    if _asserted_nothing(conclusion):
         desk.warn("nothing was checked: no item that is left sets a PTR record; --allow-empty accepts that")
     return conclusion
+
+
+def _asserted_nothing(conclusion: Conclusion) -> bool:
+    """Say whether a check had nothing to look at; one whose store failed told so already."""
+    try:
+        return asserts_nothing(conclusion.prepared.job.check, conclusion.counts, conclusion.prepared.run_dir)
+    except StoreError:
+        return False
 
 
 def as_check(job: Job, asking: Asking) -> Job:

@@ -25,6 +25,7 @@ from bulkip.store import PROOF_REQUIRED, RunHeader
 from bulkip.store.laws import MEANINGS, Law
 from bulkip.store.recount import Breach, Recount, Sums, counts_of
 from bulkip.store.schema import store_path
+from bulkip.tolerance import FAIL_ON, judged, tolerance_kept
 
 FINISHED = frozenset({ExitCode.OK, ExitCode.ITEMS_FAILED, ExitCode.UNKNOWN_WRITES})
 """With these a run says that every item has ended, and how."""
@@ -151,7 +152,12 @@ def _exit_codes(recount: Recount, header: RunHeader, sums: Sums) -> tuple[object
     told = start.get("exit_code")
     provable = recount.remembered(PROOF_REQUIRED) is True  # a later look may have proved what was not
     unfit = told not in FINISHED or provable or counts.of(Status.NOT_RUN)
-    return (told, told) if unfit or not _is_of_this_plan(start, header) else (told, exit_code(Ending(counts)))
+    return (told, told) if unfit or not _is_of_this_plan(start, header) else (told, _due(recount, counts))
+
+
+def _due(recount: Recount, counts: Counts) -> int:
+    """Return the code that is due to counts, less what the run was to tolerate."""
+    return exit_code(Ending(judged(counts, tolerance_kept(recount.remembered(FAIL_ON)))))
 
 
 def _is_of_this_plan(start: Mapping[str, object], header: RunHeader) -> bool:
@@ -196,12 +202,12 @@ def running(folder: Path) -> str | None:
 
 def _steps(recount: Recount, sums: Sums, folder: Path) -> Iterator[Step]:
     """Yield what to do next; a resume leaves alone the writes that no read can show."""
-    counts = Counts(counts_of(sums.by_status))
+    counts, merged = Counts(counts_of(sums.by_status)), recount.header().is_merged
     ip = recount.first_address(Status.UNKNOWN) if counts.of(Status.UNKNOWN) else None
     if recount.items_left() or recount.chosen(UNSETTLED):
-        yield from next_steps(Left(counts, doubtful_ip=ip), folder)
+        yield from next_steps(Left(counts, doubtful_ip=ip, merged=merged), folder)
         return
-    yield from next_steps(Left(Counts({Status.FAILED: counts.of(Status.FAILED)})), folder)
+    yield from next_steps(Left(Counts({Status.FAILED: counts.of(Status.FAILED)}), merged=merged), folder)
     if ip is not None:
         text = f"what is known of a write in doubt; `bulkip retry {folder.name}` would send it again"
         yield Step(command("explain", folder, ip), text)

@@ -17,6 +17,8 @@ from bulkip.reports.rendering import render
 from bulkip.run.planning import Prepared
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader, open_writer
+from bulkip.store.division import WHOLE, Whole
+from bulkip.tolerance import FAIL_ON
 
 Tell = Callable[[Event], None]
 
@@ -58,9 +60,16 @@ class Waits:
         ]
 
 
-def asserts_nothing(check: Check | None, counts: Counts) -> bool:
-    """Say whether a run is a check that has nothing to look at, and should have."""
-    return check is not None and not check.allow_empty and counts.total == counts.of(Status.SKIPPED)
+def asserts_nothing(check: Check | None, counts: Counts, run_dir: Path) -> bool:
+    """Say whether a run is a check that has nothing to look at, and should have.
+
+    A shard need not have anything, as long as the whole job has.
+    """
+    if check is None or check.allow_empty or counts.total != counts.of(Status.SKIPPED):
+        return False
+    with RunReader(run_dir) as reader:
+        whole = Whole.of(reader.remembered(WHOLE))
+    return whole is None or not whole.asserted
 
 
 def code_of(
@@ -89,13 +98,15 @@ def _deaf(_event: Event) -> None:
 class LastWord:
     """What the store keeps about the end of an execution; `why` is reason and error class of a stop.
 
-    `lifting` are the options with which a resume gets past that stop.
+    `lifting` are the options with which a resume gets past that stop, `fail_on`
+    says which failures the exit code tells of, None all of them.
     """
 
     start: int | None
     exit_code: int
     why: tuple[str, str | None] | None
     lifting: tuple[str, ...] = ()
+    fail_on: str | None = None
 
 
 async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = _deaf) -> None:
@@ -105,6 +116,7 @@ async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = 
             number = await writer.begin_start(time.time()) if word.start is None else word.start
             await writer.remember("waits", waits.rows())
             await writer.remember(LIFTING, [*word.lifting])
+            await writer.remember(FAIL_ON, word.fail_on)
             await writer.end_start(number, time.time(), word.exit_code, word.why)
     except BaseExceptionGroup as raised:
         raise leading_error(raised) from raised

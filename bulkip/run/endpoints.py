@@ -20,6 +20,7 @@ from bulkip.run.rehearsal import seeds_of
 from bulkip.run.seams import sent_before
 from bulkip.run.secret import purse_secrets
 from bulkip.settings import Job
+from bulkip.shards import Shard
 from bulkip.simulator import DnsSettings, EmbeddedSimulator, Fault, SimulatorSettings, read_faults
 from bulkip.sources import FreeIpsSource
 from bulkip.store import RunReader
@@ -52,7 +53,7 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
     if job.check is not None and asks_only_dns(job):
         return reach_without_calls(job)
-    endpoint, account = endpoint_of(job.api, os.environ, warn)
+    endpoint, account = endpoint_of(job.api, os.environ, warn, job.shard)
     asked = overridden(job, options.overrides)
     return Reach(
         lambda prepared: _real(endpoint, prepared), lambda source: free_ips(asked, endpoint, source), account
@@ -71,12 +72,16 @@ def reach_without_calls(job: Job) -> Reach:
 
 
 def endpoint_of(
-    api: Api, environment: Mapping[str, str], warn: Callable[[str], None]
+    api: Api, environment: Mapping[str, str], warn: Callable[[str], None], shard: Shard | None = None
 ) -> tuple[Endpoint, Account]:
-    """Return where a real API is called with which secret, and whose lock guards it; raises UsageError."""
+    """Return where a real API is called with which secret, and whose lock guards it; raises UsageError.
+
+    A shard waits for nobody but itself: what it may send is its share alone.
+    """
     token, key = purse_secrets(api, environment, warn)
     endpoint = Endpoint(api.url, Purse(time.time, token=token, key=key))
-    return endpoint, Account(api.url, lock_name(api.url, token or key))
+    part = "" if shard is None or shard.is_all else str(shard)
+    return endpoint, Account(api.url, lock_name(api.url, token or key, part))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from bulkip.policy import OnExists, ReportSpec, Share
 from bulkip.reports.commands import DEFAULT_RUN_DIR
 from bulkip.reports.output import STDOUT
 from bulkip.settings import Job
+from bulkip.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class RunOptions:
     `shown` is the format of one more, on stdout. `lock_timeout_s` is how long
     to wait for another run of the same account to end. With `allow_unread` a
     value that cannot be read keeps nobody from writing another one. `on_exists`
-    holds for all reports.
+    holds for all reports. `fail_on` says which failures the exit code tells of;
+    None tolerates none.
     """
 
     run_dir: Path = DEFAULT_RUN_DIR
@@ -66,6 +68,7 @@ class RunOptions:
     allow_unread: bool = False
     on_exists: OnExists | None = None
     reckoning: Reckoning = field(default_factory=Reckoning)
+    fail_on: Tolerance | None = None
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""

@@ -25,6 +25,7 @@ from bulkip.run.freeips import nobody_to_ask
 from bulkip.run.options import Overrides, Reckoning, RunOptions
 from bulkip.run.reckoning import clock_of, over_s
 from bulkip.settings import Job, LoadedJob, frozen_settings
+from bulkip.shards import share_of_places, share_of_rates
 from bulkip.sources import FreeIpsSource
 from bulkip.store import Frozen, RunHeader, Writing, check, freeze
 from bulkip.store.collected import NOTHING, Collected
@@ -48,7 +49,8 @@ WRITING = Writing(
 def writing_of(loaded: LoadedJob) -> Writing:
     """Return how the items of a job are frozen: which of its steps may give many addresses one value."""
     sparing = (step for step in loaded.steps if step.action == "update_ptr" and not step.allow_same)
-    return replace(WRITING, sparing=frozenset(step.name for step in sparing))
+    shard = loaded.job.shard if loaded.job else None
+    return replace(WRITING, sparing=frozenset(step.name for step in sparing), shard=shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +201,13 @@ def prepare_items(
 
 
 def overridden(job: Job, overrides: Overrides) -> Job:
-    """Return a job with the settings that the caller set otherwise."""
+    """Return a job with the settings that the caller set otherwise; a shard takes its share of the limits."""
     o = overrides
+    rate = None if o.rate is None else share_of_rates(o.rate, job.shard)
+    places = None if o.concurrency is None else share_of_places(o.concurrency, job.shard)
     return replace(
         job,
-        limits=_set(
-            job.limits, rate=o.rate, concurrency=o.concurrency, max_retry_after_s=o.max_retry_after_s
-        ),
+        limits=_set(job.limits, rate=rate, concurrency=places, max_retry_after_s=o.max_retry_after_s),
         retry=_set(job.retry, attempts=None if o.retries is None else o.retries + 1),
         timeouts=_set(
             job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s, item_s=o.item_s, job_s=o.job_s

@@ -17,6 +17,7 @@ from bulkip.reports.text import outcome
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
 from bulkip.store import Proofs, RunReader, unlooked
+from bulkip.tolerance import FAIL_ON, tolerance_kept
 
 LOOKED_AT = 20_000
 """So many rows are looked through for one that is in doubt."""
@@ -52,8 +53,10 @@ def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
     with Proofs(prepared.run_dir) as reader:
         told = summary(reader)
         mark = "SIMULATED " if told["simulated"] else ""
-        yield from wrapped(f"{mark}{prepared.job.name}: {outcome(told | {'simulated': False})}", width, 2)
-        for part in (_effort, _partial, _waits, _troubles):
+        shard = f", shard {prepared.job.shard}" if prepared.job.shard else ""
+        head = f"{mark}{prepared.job.name}{shard}"
+        yield from wrapped(f"{head}: {outcome(told | {'simulated': False})}", width, 2)
+        for part in (_effort, _partial, _waits, _troubles, _tolerated):
             yield from _told(part(reader, told), width)
         yield from _told(_proofs(reader, checked=prepared.job.check is not None), width)
         doubtful_ip = _doubtful_ip(reader, conclusion)
@@ -107,6 +110,15 @@ def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
         yield Line(f"example: {f'{ip}: ' if ip else ''}{_shortened(message or 'no text')}", deeper=DEEPER)
         if name in HINTS:
             yield Line(f"hint: {HINTS[name]}", deeper=DEEPER)
+
+
+def _tolerated(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
+    """Yield what would have failed the command, had its caller not tolerated it."""
+    tolerance = tolerance_kept(reader.remembered(FAIL_ON))
+    found = tolerance.tolerated(reader.counts()) if tolerance else iter(())
+    for place, (count, status, term) in enumerate(found):
+        why = str(term) if term else "--fail-on does not name it"
+        yield Line(f"tolerated: {count:,} {status} ({why})", "" if place else "fail-on")
 
 
 def _proofs(reader: Proofs, *, checked: bool) -> Iterator[Line]:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from bulkip.errors import StoreError
 from bulkip.lock import Holder, take
+from bulkip.model import JsonValue
 from bulkip.run.locking import FILE_NAME
 from bulkip.run.runs import DamagedRun, KeptRun, kept_runs
+from bulkip.shards import SHARD
 from bulkip.store import RunHeader
 from bulkip.store.retained import Retained, remove_store
 
@@ -35,7 +37,7 @@ class Swept:
 def sweep(run_dir: Path, ended: RunHeader, keep: int, now: float, warn: Callable[[str], None]) -> Swept:
     """Remove the older runs of a job but the newest `keep`, the one that has just ended included.
 
-    Rehearsals and checks of a job are counted apart from its real runs. A run
+    Rehearsals, checks and each shard of a job are counted apart from its real runs. A run
     stays whose writes are younger than 90 days, which can be resumed, which
     holds an unknown write, or which somebody is at; so does what is no run of ours.
     `now` is in Unix seconds.
@@ -56,8 +58,8 @@ def sweep(run_dir: Path, ended: RunHeader, keep: int, now: float, warn: Callable
     return swept
 
 
-def _kind(header: RunHeader) -> tuple[str, bool, bool]:
-    return header.job_name, header.simulated, header.is_check
+def _kind(header: RunHeader) -> tuple[str, bool, bool, JsonValue]:
+    return header.job_name, header.simulated, header.is_check, header.settings.get(SHARD)
 
 
 def _runs(run_dir: Path, swept: Swept) -> list[KeptRun]:

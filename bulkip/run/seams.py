@@ -9,7 +9,8 @@ from bulkip.lockname import same_url
 from bulkip.policy import Limits
 from bulkip.run.planning import Prepared
 from bulkip.run.runs import run_folders
-from bulkip.store import RunReader
+from bulkip.shards import SHARD
+from bulkip.store import RunHeader, RunReader
 from bulkip.store.schema import store_path
 
 
@@ -29,9 +30,15 @@ def sent_before(prepared: Prepared, now: float) -> list[float]:
     for folder in _touched(prepared, since):
         with suppress(StoreError), RunReader(folder) as reader:
             header = reader.header()
-            if not header.simulated and same_url(header.url) == url:
+            if not header.simulated and same_url(header.url) == url and not _are_shards(header, prepared):
                 found += [*reader.sent_since(since), *[now] * reader.in_flight()]
     return found
+
+
+def _are_shards(header: RunHeader, prepared: Prepared) -> bool:
+    """Say whether a run is another shard than this one: each of them has a share of its own."""
+    own, other = prepared.header.settings.get(SHARD), header.settings.get(SHARD)
+    return None not in {own, other} and own != other
 
 
 def _touched(prepared: Prepared, since: float) -> Iterator[Path]:

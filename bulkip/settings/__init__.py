@@ -2,6 +2,6 @@
 
 from bulkip.settings.frozen import frozen_settings, thawed_job
 from bulkip.settings.job import Job, LoadedJob, load_job
-from bulkip.settings.narrowing import narrowed
+from bulkip.settings.narrowing import narrowed, of_shard
 
-__all__ = ["Job", "LoadedJob", "frozen_settings", "load_job", "narrowed", "thawed_job"]
+__all__ = ["Job", "LoadedJob", "frozen_settings", "load_job", "narrowed", "of_shard", "thawed_job"]

@@ -27,6 +27,7 @@ from bulkip.policy import (
 )
 from bulkip.settings.alerts import kept
 from bulkip.settings.job import Job
+from bulkip.shards import SHARD, parse_shard
 
 KEPT: dict[str, Any] = {
     "api": Api,
@@ -55,6 +56,8 @@ def frozen_settings(job: Job) -> dict[str, JsonValue]:
     settings |= {"timezone": job.timezone, "vars": dict(job.vars)}  # what the paths of reports may name
     if job.check is not None:
         settings[CHECK] = {"allow_empty": job.check.allow_empty}
+    if job.shard is not None:
+        settings[SHARD] = str(job.shard)
     return settings | {"job_file": str(job.path.absolute())}
 
 
@@ -73,6 +76,7 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         }
         timezone = ZoneInfo(TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))).key
         check = TypeAdapter(Check | None).validate_python(settings.get(CHECK))
+        shard = parse_shard(TypeAdapter(str).validate_python(settings[SHARD])) if SHARD in settings else None
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(
             f"run of job `{name}`: the settings that it keeps are damaged; "
@@ -87,6 +91,7 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         steps=(),
         sources=(),
         check=check,
+        shard=shard,
         **values,
     )
 

@@ -32,12 +32,16 @@ from bulkip.settings.partial import Partial, validate
 from bulkip.settings.reportfields import path_problem
 from bulkip.settings.schema import Block, JobFile
 from bulkip.settings.targetentries import sources_of
+from bulkip.shards import Shard
 from bulkip.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A valid job; `digest` is the SHA-256 of its file's bytes. With `check` it asserts, and never writes."""
+    """A valid job; `digest` is the SHA-256 of its file's bytes. With `check` it asserts, and never writes.
+
+    A `shard` has its own items only, and `limits` that are its share.
+    """
 
     name: str
     path: Path
@@ -58,6 +62,7 @@ class Job:
     check: Check | None = None
     hooks: Hooks = field(default_factory=Hooks)
     notify: tuple[Notice, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)

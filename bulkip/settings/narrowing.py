@@ -9,7 +9,8 @@ from bulkip.errors import UsageError
 from bulkip.model import Step
 from bulkip.selection import Filters
 from bulkip.settings.fields import did_you_mean
-from bulkip.settings.job import LoadedJob
+from bulkip.settings.job import Job, LoadedJob
+from bulkip.shards import Shard, share_of_limits
 
 _USED = re.compile(r"""\bvars\s*(?:\.\s*|\[\s*['"])([A-Za-z_][A-Za-z0-9_]*)""")
 
@@ -24,8 +25,15 @@ def narrowed(loaded: LoadedJob, filters: Filters) -> LoadedJob:
         _refuse_unknown(loaded, filters)
     steps = tuple(step for step in loaded.steps if not filters.tags or step.tags & set(filters.tags))
     variables = {**loaded.vars, **filters.variables}
-    job = loaded.job and replace(loaded.job, steps=steps, vars=variables)
+    job = loaded.job and replace(of_shard(loaded.job, filters.shard), steps=steps, vars=variables)
     return replace(loaded, job=job, steps=steps, vars=variables, selection=filters.selection)
+
+
+def of_shard(job: Job, shard: Shard | None) -> Job:
+    """Return one shard of a whole job, with its share of the limits; a job that is one already stays so."""
+    if shard is None or job.shard is not None:
+        return job
+    return replace(job, shard=shard, limits=share_of_limits(job.limits, shard))
 
 
 def _refuse_unknown(loaded: LoadedJob, filters: Filters) -> None:

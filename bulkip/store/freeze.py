@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bulkip.actions.checks import LOOKUP
-from bulkip.errors import SHOWN_PROBLEMS, JobError, StoreError
+from bulkip.errors import SHOWN_PROBLEMS, JobError
 from bulkip.model import Item, Problem, Status
-from bulkip.store.files import make_file, make_folder, remove_if_empty, sync
+from bulkip.shards import Shard
+from bulkip.store.division import keep_own
+from bulkip.store.fresh import fresh_store, make_tables, mark_ours, unhurried
 from bulkip.store.keepers import Keepers
-from bulkip.store.schema import (
-    APPLICATION_ID,
-    TABLES,
-    VERSION,
-    RunHeader,
-    storage_errors,
-    store_path,
-)
+from bulkip.store.schema import RunHeader, storage_errors
 from bulkip.store.sharedvalues import SharedValues, place_of
 
 _ItemRow: TypeAlias = tuple[int, int, str, str, str, bool, bool, str | None, str, str, str | None]
@@ -47,11 +42,13 @@ class Writing:
     """Which actions write, and which of these a read can show.
 
     The addresses of a step that is `sparing` may not all get the same PTR value.
+    Of a job that is divided all items are looked at, and those of a `shard` are kept.
     """
 
     actions: frozenset[str]
     shown: frozenset[str]
     sparing: frozenset[str] = frozenset()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +86,8 @@ def freeze(run_dir: Path, header: RunHeader, stream: Iterable[Item | Problem], w
     killed leaves no run behind. Raises
     JobError with every problem of the stream, and then nothing is left.
     """
-    path = store_path(run_dir)
-    with storage_errors(path):
-        make_folder(run_dir)
-        if path.exists():
-            raise StoreError(f"{path}: there is a run store already; a plan needs a folder of its own")
-        partial = path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        make_file(partial)
-    try:
-        with storage_errors(path):
-            frozen = _fill(partial, header, stream, writing)
-            sync(partial)
-            partial.rename(path)
-            sync(run_dir)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        remove_if_empty(run_dir)
-        raise
-    return frozen
+    with fresh_store(run_dir) as path:
+        return _fill(path, header, stream, writing)
 
 
 def check(stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
@@ -123,14 +103,12 @@ def check(stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
 def _fill(path: Path, header: RunHeader, stream: Iterable[Item | Problem], writing: Writing) -> Frozen:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=OFF")  # the file has no reader until it is renamed
-        connection.execute("PRAGMA synchronous=OFF")
+        unhurried(connection)
         frozen = _fill_tables(connection, stream, writing, header.created_at)
         facts = [*header.rows(), (ITEMS_FROZEN, str(frozen.items))]
         connection.executemany("INSERT INTO run VALUES (?,?)", facts)
         connection.execute(SKIPPED, (Status.SKIPPED, header.created_at))
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={VERSION}")
+        mark_ours(connection)
         connection.execute("COMMIT")
     finally:
         connection.close()
@@ -141,8 +119,7 @@ def _fill_tables(
     connection: sqlite3.Connection, stream: Iterable[Item | Problem], writing: Writing, now: float = 0.0
 ) -> Frozen:
     connection.execute("BEGIN")
-    for statement in TABLES.split(";"):
-        connection.execute(statement)
+    make_tables(connection)
     tally = _Tally()
     keepers, values = Keepers(connection, now), SharedValues(writing.sparing)
     rows = _rows(stream, writing, keepers, values, tally)
@@ -153,6 +130,8 @@ def _fill_tables(
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
+    if writing.shard is not None:
+        keep_own(connection, writing.shard)
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()

@@ -11,6 +11,7 @@ from bulkip.characters import FORBIDDEN
 from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 from bulkip.policy import CHECK
+from bulkip.shards import MERGED
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
 VERSION = 5
@@ -92,6 +93,11 @@ class RunHeader:
     def is_check(self) -> bool:
         """Whether the run only asserts what its job would write."""
         return self.settings.get(CHECK) is not None
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the run was joined from shards, which alone can go on."""
+        return MERGED in self.settings
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the header as rows of the table `run`."""

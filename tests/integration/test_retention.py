@@ -71,6 +71,7 @@ def test_newest_runs_of_the_job_are_kept(tmp_path: Path) -> None:
         pytest.param({"job_name": "other"}, id="another-job"),
         pytest.param({"simulated": True}, id="rehearsal"),
         pytest.param({"settings": {"check": {"allow_empty": False}}}, id="check"),
+        pytest.param({"settings": {"shard": "1/2"}}, id="shard"),
     ],
 )
 def test_runs_of_another_kind_are_counted_apart(tmp_path: Path, more: dict[str, Any]) -> None:

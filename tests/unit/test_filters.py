@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.errors import UsageError
 from bulkip.selection import Filters
+from bulkip.shards import Shard
 
 ASKED = ("10.0.0.1", "10.0.0.2", "10.0.1.1", "10.9.9.9")
 
@@ -128,3 +129,17 @@ def test_tags_and_variables_add_up() -> None:
 def test_variables_in_the_environment_stand_one_a_line() -> None:
     """BULKIP_VAR holds an assignment a line, so that a value may have spaces."""
     assert given(env={"BULKIP_VAR": "x=a b\n\ny=c\n"}).variables == {"x": "a b", "y": "c"}
+
+
+def test_shard_may_be_set_in_the_environment() -> None:
+    """A matrix of CI runners says by a variable which part of the job is whose."""
+    assert given(env={"BULKIP_SHARD": "2/3"}).shard == Shard(2, 3)
+
+
+def test_wrong_shard_names_where_it_was_set() -> None:
+    """A mistake in the environment is told with the name of the variable."""
+    with pytest.raises(click.BadParameter) as told:
+        given(env={"BULKIP_SHARD": "4/3"})
+
+    assert "BULKIP_SHARD" in told.value.format_message()
+    assert "the shards of 3 are 1/3 to 3/3" in told.value.format_message()
