@@ -20,7 +20,17 @@ SCHEMAS = MappingProxyType(
     {"github-actions.yml": "vendor.github-workflows", "gitlab-ci.yml": "vendor.gitlab-ci"}
 )
 SCRIPTS = [*(step.script for step in github_steps()), *gitlab_scripts()]
-COMMANDS = list({tuple(command): command for script in SCRIPTS for command in commands_in(script)}.values())
+README = [
+    line.strip() for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line[:4] == " " * 4
+]
+COMMANDS = list(
+    {
+        tuple(words): words
+        for script in [*SCRIPTS, *README]
+        for words in commands_in(script)
+        if not words[0].startswith("-")
+    }.values()
+)
 INSTRUCTIONS = frozenset({"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "ENTRYPOINT", "CMD"})
 
 
@@ -47,8 +57,8 @@ def test_linter_sees_a_mistake(tmp_path: Path, name: str, schema: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_command_of_a_pipeline_is_one_of_ours(command: list[str]) -> None:
-    """Every `bulkip` that a ready-made file calls parses, with all its options and their values."""
+def test_command_that_can_be_copied_is_one_of_ours(command: list[str]) -> None:
+    """Every `bulkip` that a ready-made file or the README calls parses, with its options and their values."""
     name, *arguments = command
     with commands.make_context("bulkip", [], resilient_parsing=True) as context:
         known = commands.get_command(context, name)
