@@ -45,9 +45,7 @@ def exit_code_of(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        error_writer(arguments)("stopped")
-        cause = error.__cause__ or error  # click says Abort for what a signal raised
-        return 128 + getattr(cause, "number", signal.SIGINT)
+        return _stopped(arguments, error.__cause__ or error)  # `Commands` says Abort for a signal
     except BrokenPipeError:  # whoever read our stdout left; that is his right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -62,3 +60,11 @@ def exit_code_of(arguments: list[str]) -> int:
         error_writer(arguments)(str(error))
         return code_of_error(error)
     return int(code or 0)
+
+
+def _stopped(arguments: list[str], cause: BaseException) -> int:
+    """Tell that a signal or the user ended the command, and return the exit code for that."""
+    if isinstance(cause, KeyboardInterrupt) and not wants_json(arguments):
+        click.echo(err=True)  # a terminal shows ^C
+    error_writer(arguments)("stopped")
+    return 128 + int(getattr(cause, "number", signal.SIGINT))

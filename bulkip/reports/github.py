@@ -51,7 +51,7 @@ def problem_lines(problems: tuple[Problem, ...], total: int) -> Iterator[str]:
 def command(name: str, text: str, properties: Mapping[str, str]) -> str:
     """Return a workflow command as one line, whatever its texts hold; a long text is cut."""
     given = ",".join(f"{key}={_property(value[:LONGEST])}" for key, value in properties.items())
-    return f"::{name} {given}::{_data(text[:LONGEST])}\n"
+    return f"::{name}{' ' if given else ''}{given}::{_data(text[:LONGEST])}\n"
 
 
 def _mark(kind: str, group: Group) -> str:

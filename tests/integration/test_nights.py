@@ -195,7 +195,14 @@ def test_backfill_that_halts_says_what_is_left(site: NightSite) -> None:
     ("options", "reason"),
     [
         pytest.param(
-            ["2026-09-01..2026-09-02", "--report", "csv=all.csv"], "all.csv: every run", id="one_file"
+            ["2026-09-01..2026-09-02", "--report", "csv=all.csv"],
+            "all.csv: the run for 2026-09-02 of --backfill would write this report over",
+            id="one_file",
+        ),
+        pytest.param(
+            ["2026-09-01..2026-09-02", "--report", "csv={{ period.start | date('%Y-%m') }}.csv"],
+            "the run for 2026-09-02 of --backfill would write this report over",
+            id="one_file_a_month",
         ),
         pytest.param(["2026-09-01..2027-09-02"], "is not over at", id="not_over"),
         pytest.param(["2026-09-02..2026-09-01"], "which is empty or reversed", id="reversed"),
