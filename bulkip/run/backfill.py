@@ -44,6 +44,7 @@ def nights_of(loaded: LoadedJob, options: RunOptions, wanted: Backfill, now: dat
     if job is None:  # whoever runs it tells its problems
         return (Night(wanted.text, loaded),)
     _refuse_others(job)
+    _refuse_twice(job)
     clock = clock_of(job.timezone, now, options.reckoning)
     try:
         period = clock.resolve(wanted.text)
@@ -64,6 +65,19 @@ def _refuse_others(job: Job) -> None:
             raise UsageError(
                 f"{step.place}: --backfill is for jobs of get_traffic with `period`, and {step.action} "
                 f"(step {step.name}) is none; leave it out with --tags, or give it a `period`"
+            )
+
+
+def _refuse_twice(job: Job) -> None:
+    """Raise UsageError when two actions differ in their period alone, and would ask the same in each run."""
+    asked: dict[tuple[object, ...], Step] = {}
+    for step in job.steps:
+        params = {name: value for name, value in step.params.items() if name != "period"}
+        first = asked.setdefault((step.when, *sorted(params.items())), step)
+        if first is not step:
+            raise UsageError(
+                f"{step.place}: --backfill gives step {step.name} the period of step {first.name}, and all "
+                "would be asked and counted twice; leave one of them out with --tags"
             )
 
 

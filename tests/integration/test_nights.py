@@ -231,6 +231,20 @@ def test_backfill_of_another_action_is_refused(site: NightSite) -> None:
     assert ended.err.startswith("job.yaml:4:11: --backfill is for jobs of get_traffic with `period`")
 
 
+def test_backfill_of_two_periods_is_refused(site: NightSite) -> None:
+    """Steps that differ in their period alone would pull the same day twice, and double its figures."""
+    (site.folder / "job.yaml").write_text(
+        f'version: 1\napi: {{url: "{site.url}"}}\ntargets: [203.0.113.7]\nactions:\n'
+        "  - {action: get_traffic, name: day, period: yesterday}\n"
+        "  - {action: get_traffic, name: week, period: last-7-days}\n"
+    )
+
+    ended = site.run("--backfill", "2026-09-01")
+
+    assert (ended.code, site.seen()) == (2, [])
+    assert "--backfill gives step week the period of step day" in " ".join(ended.err.split())
+
+
 def test_file_with_a_failed_row_is_written_anew(empty_folder: Path) -> None:
     """A file that lacks an address is not left as it is when another run collected that address since."""
     with night_site(empty_folder, Fault(action="get_traffic", ip="203.0.113.5", times=1, status=404)) as site:

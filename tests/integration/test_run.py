@@ -27,7 +27,9 @@ from bulkip.events import (
     Waiting,
 )
 from bulkip.model import JsonValue, Status
+from bulkip.policy import ReportSpec
 from bulkip.purse import Purse
+from bulkip.run.ending import write_reports
 from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.signals import STOPPING_SIGNALS, Signals
 from bulkip.run.stages import Stage, StageRules, run_stage
@@ -457,3 +459,14 @@ async def test_signal_that_came_before_the_stage_stops_it(tmp_path: Path) -> Non
             signal.signal(number, handler)
     assert end.stop is not None
     assert end.stop.signal == signal.SIGTERM
+
+
+async def test_bug_in_a_report_costs_no_other_one(tmp_path: Path) -> None:
+    """The reports behind one that cannot be rendered are written, and then the bug is told."""
+    prepared = await plan(tmp_path, READS)
+    reports = [ReportSpec("no-such-format", str(tmp_path / "a")), ReportSpec("csv", str(tmp_path / "b.csv"))]
+
+    with pytest.raises(KeyError):
+        await to_thread.run_sync(write_reports, prepared, reports)
+
+    assert (tmp_path / "b.csv").read_text().count("\n") == 17
