@@ -14,6 +14,7 @@ from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.running import allow_unread_option, calling_options, reckoning_options, run_options, watched
 from bulkip.exitcode import ExitCode
 from bulkip.model import JsonValue
+from bulkip.progress import in_pipeline
 from bulkip.quantities import counted
 from bulkip.reports.changes import change_rows, csv_changes, diff_lines, jsonl_changes
 from bulkip.reports.markdown import markdown_plan
@@ -26,7 +27,7 @@ from bulkip.store import RunReader
 
 FORMATS = ("text", "json", "jsonl", "csv", "md")
 SHOWN = 20
-"""So many lines of each group are shown on a terminal; elsewhere all of them."""
+"""So many lines of each group are shown on a terminal; all of them elsewhere, and in a pipeline."""
 EPILOG = """\b
 Examples:
   bulkip plan jobs/ptr-migration.yaml
@@ -83,7 +84,7 @@ def _lines(form: str, reader: RunReader, made: MadePlan) -> Iterator[str]:
         case "md":
             yield from markdown_plan(reader)
         case _:
-            terminal = sys.stdout is not None and sys.stdout.isatty()
+            terminal = sys.stdout is not None and sys.stdout.isatty() and not in_pipeline()
             yield from diff_lines(reader, SHOWN if terminal else None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bulkip.model import JsonValue, Status
 from bulkip.reports.commands import resume_command
 from bulkip.reports.rows import iso
+from bulkip.reports.tolerated import tolerated
 from bulkip.shards import MERGED, SHARD
 from bulkip.store import RunReader
 
@@ -33,6 +34,7 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "rate_reached_per_s": round(calls / seconds, 2) if seconds >= 1 else None,
         "waits": reader.remembered("waits") or [],
         "exit_code": start.get("exit_code"),
+        "tolerated": [*tolerated(reader)],
         "reason": start.get("reason"),
         "resume": resume_command(reader),
     }

@@ -14,10 +14,10 @@ from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.output import STDOUT
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
+from bulkip.reports.tolerated import tolerated
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
 from bulkip.store import Proofs, RunReader, unlooked
-from bulkip.tolerance import FAIL_ON, tolerance_kept
 
 LOOKED_AT = 20_000
 """So many rows are looked through for one that is in doubt."""
@@ -114,11 +114,8 @@ def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
 
 def _tolerated(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
     """Yield what would have failed the command, had its caller not tolerated it."""
-    tolerance = tolerance_kept(reader.remembered(FAIL_ON))
-    found = tolerance.tolerated(reader.counts()) if tolerance else iter(())
-    for place, (count, status, term) in enumerate(found):
-        why = str(term) if term else "--fail-on does not name it"
-        yield Line(f"tolerated: {count:,} {status} ({why})", "" if place else "fail-on")
+    for place, text in enumerate(tolerated(reader)):
+        yield Line(f"tolerated: {text}", "" if place else "fail-on")
 
 
 def _proofs(reader: Proofs, *, checked: bool) -> Iterator[Line]:
@@ -166,6 +163,7 @@ def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
         refused=conclusion.safety is not None,
         doubtful_ip=doubtful_ip,
         unproved=unlooked(conclusion.prepared.run_dir),
+        merged=conclusion.prepared.header.is_merged,
     )
     for place, step in enumerate(next_steps(left, conclusion.prepared.run_dir)):
         yield Line(step.command, "" if place else "next", whole=True)

@@ -128,6 +128,29 @@ def test_log_of_a_pipeline_is_not_wrapped(folder: Path) -> None:
     assert len(told) == 1
 
 
+def test_plan_in_a_pipeline_is_whole(tmp_path: Path) -> None:
+    """A terminal gets the first lines of a long plan, the log of a pipeline all of them."""
+    (tmp_path / "job.yaml").write_text(JOB.replace("203.0.113.0/29", "203.0.113.0/27"))
+    command = ("plan", "job.yaml", "--simulate", "-q")
+
+    shown = {ci: on_a_terminal(tmp_path, {"CI": ci}, *command).text.count(" -> ") for ci in ("true", "false")}
+
+    assert shown == {"true": 32, "false": 20}
+
+
+def test_log_can_be_followed(folder: Path) -> None:
+    """Each line of progress leaves when it is written, not when the run is over."""
+    command = [sys.executable, "-m", "bulkip", *REHEARSAL, "--rate", "8/s"]
+
+    with subprocess.Popen(command, cwd=folder, env=clean_environment(), stderr=subprocess.PIPE) as program:
+        assert program.stderr is not None
+        lines = [program.stderr.readline() for _ in range(2)]
+        running = program.poll() is None
+        program.stderr.read()
+
+    assert (running, b"reading current values" in lines[1]) == (True, True)
+
+
 @pytest.mark.parametrize(
     "env",
     [

@@ -1,6 +1,7 @@
 """The runs of shards become one run: which belong together, and what the merged one says."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,24 @@ from bulkip.run.findings import code_of
 from bulkip.run.merging import merge
 from bulkip.run.options import Overrides, RunOptions
 from bulkip.run.planning import now_utc, overridden, prepare
+from bulkip.run.seams import sent_before
 from bulkip.selection import Filters
 from bulkip.settings import frozen_settings, load_job, narrowed, thawed_job
 from bulkip.shards import Shard
 from bulkip.store import RunReader
 from tests.called import called
-from tests.shardsite import JOB, ROWS, address, carried, changed, planned, shards_of, table, write_job
+from tests.shardsite import (
+    JOB,
+    ROWS,
+    STARTED_AT,
+    address,
+    carried,
+    changed,
+    planned,
+    shards_of,
+    table,
+    write_job,
+)
 
 TABLES = (
     "SELECT * FROM item",
@@ -176,6 +189,20 @@ def test_tolerance_is_of_all_shards_together(folder: Path, fail_on: list[str | N
 
     assert merged.exit_code == code
     assert code_of(checkup(merged.folder).findings) == 0
+
+
+def test_page_tells_what_was_tolerated_and_which_shards_there_are(folder: Path) -> None:
+    """Neither the page nor the summary calls a tolerated failure a success, or a part the whole."""
+    own = next(ip for ip in map(address, (0, 1, 2, 4, 5)) if Shard(1, 2).owns(ip))
+    done = carried(planned(folder, Shard(1, 2)), bad=[(own, Status.FAILED)], fail_on="failed>50%")
+    merged = merge([done], folder / "merged").folder
+
+    with RunReader(done) as part, RunReader(merged) as parts:
+        page, summed, whole = "".join(FORMATS["html"](part)), summary(part), "".join(FORMATS["html"](parts))
+
+    assert "tolerated: 2 failed (failed&gt;50%)" in page
+    assert summed["tolerated"] == ["2 failed (failed>50%)"]
+    assert "2 shards, without 2/2" in whole
 
 
 def test_missing_shard_is_told_everywhere(folder: Path) -> None:
@@ -349,6 +376,28 @@ def test_merged_run_is_never_the_last_to_resume(folder: Path) -> None:
 
     with pytest.raises(UsageError, match=r"no run in .* has anything left to do"):
         find_resumable(folder / "merged", "last")
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "counts"),
+    [
+        pytest.param(Shard(1, 2), Shard(2, 2), False, id="another-shard"),
+        pytest.param(Shard(2, 2), Shard(2, 2), True, id="this-shard"),
+        pytest.param(None, Shard(2, 2), True, id="the-whole-job"),
+    ],
+)
+def test_calls_of_other_shards_do_not_count(
+    folder: Path, before: Shard | None, own: Shard, *, counts: bool
+) -> None:
+    """A run begins with what its own share has sent just now; another shard has a share of its own."""
+    earlier = carried(planned(folder, before))
+    os.utime(earlier / "run.db", (STARTED_AT + 1, STARTED_AT + 1))
+    loaded = narrowed(load_job(folder / "job.yaml"), Filters(shard=own))
+    prepared = prepare(loaded, RunOptions(run_dir=folder / "runs-of-shards"), now_utc())
+
+    found = sent_before(prepared, STARTED_AT + 1)
+
+    assert bool(found) == counts
 
 
 def test_run_knows_its_shard(folder: Path) -> None:

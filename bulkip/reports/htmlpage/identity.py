@@ -11,6 +11,7 @@ from bulkip.reports.htmlpage.overview import Overview
 from bulkip.reports.htmlpage.pace import rates_of
 from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.rows import iso
+from bulkip.reports.tolerated import tolerated
 from bulkip.store import CallFigures, RunHeader, StoredRow, unlooked
 
 ENDINGS = {
@@ -48,6 +49,8 @@ def verdict_of(figures: CallFigures) -> Verdict:
     code = start["exit_code"]
     if not isinstance(code, int):
         return Verdict(None, "not ended: still running, or killed", "doubt", None)
+    if code == 0 and (passed := "; ".join(tolerated(figures))):
+        return Verdict(code, f"tolerated: {passed}", "warn", None)
     tone = "good" if code == 0 else "warn" if code in {3, 4, 6, 129, 130, 143} else "bad"
     reason = start["reason"]
     return Verdict(code, ENDINGS.get(code, "ended"), tone, None if reason is None else str(reason))
@@ -73,6 +76,7 @@ def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str
     yield "Run", place.name
     yield "Job", f"{header.job_name} ({header.job_path})"
     yield "API", header.url
+    yield from _part(header)
     for start in starts[-3:]:
         yield f"Start {start['number']}" if len(starts) > 1 else "Started", _start(start)
     calls, seconds = figures.pace()
@@ -86,11 +90,23 @@ def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str
     yield "Made by", f"bulkip {header.version}"
 
 
+def _part(header: RunHeader) -> Iterator[tuple[str, str]]:
+    """Yield which part of its job a run is, or of which parts it was made."""
+    match header.settings:
+        case {"shard": str(shard)}:
+            yield "Shard", shard
+        case {"merged": {"of": int(count), "missing": list(missing)}}:
+            without = f", without {', '.join(map(str, missing))}" if missing else ""
+            yield "Merged", f"{counted(count, 'shard')}{without}"
+        case _:
+            pass
+
+
 def commands_of(figures: CallFigures, overview: Overview) -> Iterator[tuple[str, str]]:
     """Yield the commands that go on with a run, with their purpose."""
     place = figures.path.parent
     counts = Counts(dict(overview.statuses))
-    left = Left(counts, lifting=lifting(figures), unproved=unlooked(place))
+    left = Left(counts, lifting=lifting(figures), unproved=unlooked(place), merged=figures.header().is_merged)
     for step in next_steps(left, place):
         yield step.command, step.purpose
 

@@ -1,0 +1,13 @@
+"""What of a run would have failed its command, had its caller not tolerated it?"""
+
+from collections.abc import Iterator
+
+from bulkip.store import RunReader
+from bulkip.tolerance import FAIL_ON, tolerance_kept
+
+
+def tolerated(reader: RunReader) -> Iterator[str]:
+    """Yield what a run's exit code passes over: `3 failed (failed>1%)`."""
+    tolerance = tolerance_kept(reader.remembered(FAIL_ON))
+    for count, status, term in tolerance.tolerated(reader.counts()) if tolerance else ():
+        yield f"{count:,} {status} ({term or '--fail-on does not name it'})"
