@@ -16,21 +16,24 @@ from bulkip.selection import Filters
 from bulkip.settings import load_job, narrowed
 from bulkip.shards import Shard
 from bulkip.store import Attempt, Outcome, RunReader, open_writer
+from bulkip.store.recount import ALLOWED_IN
 from bulkip.store.schema import store_path
 from bulkip.tolerance import judged, tolerance_kept
 
 ROWS = 12
 STARTED_AT = 1_900_000_000.0
 """Some moment after the plan was made, in Unix seconds."""
-JOB = """
+HEAD = """
 version: 1
 name: move
 api: {url: "http://127.0.0.1:1/ip.php"}
 targets: [{csv: rows.csv}]
 actions:
-  - {action: get_client_ip, name: me}
-  - {action: get_ip, name: look}
-  - {action: get_ptr, name: name, with: {id: 4711}, when: "{{ row.note != 'n3' }}"}
+"""
+JOB = f"""{HEAD}
+  - {{action: get_client_ip, name: me}}
+  - {{action: get_ip, name: look}}
+  - {{action: get_ptr, name: name, with: {{id: 4711}}, when: "{{{{ row.note != 'n3' }}}}"}}
 """
 
 
@@ -54,14 +57,23 @@ def planned(folder: Path, shard: Shard | None, *, simulate: bool = False) -> Pat
     return prepare(loaded, options, now_utc()).run_dir
 
 
-def carried(run_dir: Path, *, bad: Sequence[tuple[str, Status]] = (), fail_on: str | None = None) -> Path:
-    """Give every item of a run one call and a result, and close its books; `bad` by address and status."""
+def carried(
+    run_dir: Path,
+    *,
+    bad: Sequence[tuple[str, Status]] = (),
+    fail_on: str | None = None,
+    code: int | None = None,
+) -> Path:
+    """Give every item of a run one call and a result, and close its books.
+
+    `bad` names addresses with another status than ok, `code` another exit code than theirs.
+    """
     with RunReader(run_dir) as reader:
         items = [one.item for one in reader.items_planned() if one.item.skip is None]
     run(_carry, run_dir, items, dict(bad))
     with RunReader(run_dir) as reader:
-        code = code_of(judged(reader.counts(), tolerance_kept(fail_on)), None)
-    word = LastWord(1, code, None, (), fail_on)
+        due = code_of(judged(reader.counts(), tolerance_kept(fail_on)), None)
+    word = LastWord(1, due if code is None else code, None, (), fail_on)
     run(close_books, run_dir, word, Waits({"throttled": (1, 2.0)}))
     return run_dir
 
@@ -69,6 +81,7 @@ def carried(run_dir: Path, *, bad: Sequence[tuple[str, Status]] = (), fail_on: s
 async def _carry(run_dir: Path, items: Sequence[Item], bad: dict[str, Status]) -> None:
     async with open_writer(run_dir) as writer:
         start = await writer.begin_start(STARTED_AT)
+        await writer.remember(f"{ALLOWED_IN} {start}", len(items))
         await writer.record_attempt(Attempt(0, 1, start, Purpose.LOGIN), answered())
         for item in items:
             await writer.record_attempt(Attempt(item.number, 1, start, Purpose.CALL), answered())

@@ -7,8 +7,9 @@ from itertools import chain
 
 from bulkip.model import JsonValue, Problem
 from bulkip.reports.github import problem_lines
+from bulkip.reports.sarif import sarif_of_problems
 
-FORMATS = ("json", "github")
+FORMATS = ("json", "github", "sarif")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,14 @@ class Validation:
 
 def validation_lines(form: str, found: Sequence[Validation]) -> Iterator[str]:
     """Yield what was found about all jobs in one of FORMATS."""
+    problems, total = (
+        tuple(chain.from_iterable(one.problems for one in found)),
+        sum(one.total for one in found),
+    )
     if form == "github":
-        problems = tuple(chain.from_iterable(one.problems for one in found))
-        yield from problem_lines(problems, sum(one.total for one in found))
+        yield from problem_lines(problems, total)
+    elif form == "sarif":
+        yield from sarif_of_problems(problems, total)
     else:
         told: JsonValue = {"valid": all(one.is_valid for one in found), "jobs": [*map(_told, found)]}
         yield json.dumps(told, ensure_ascii=False, indent=2) + "\n"

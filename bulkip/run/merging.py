@@ -139,7 +139,8 @@ def _refuse_strangers(found: Sequence[ShardRun]) -> None:
             if own != other:
                 raise UsageError(
                     f"{run.part.folder}: {what} is {_told(other)}, that of {first.part.folder} is "
-                    f"{_told(own)}; merge the shards of one job"
+                    f"{_told(own)}; merge the shards of one job, "
+                    "all with the same lists and the same --as-of"
                 )
     number, times = Counter(run.shard.number for run in found).most_common(1)[0]
     if times > 1:
@@ -155,7 +156,6 @@ def _kinships(first: ShardRun, run: ShardRun) -> Iterator[tuple[str, object, obj
     yield "its number of shards", first.shard.count, run.shard.count
     yield "its job", a.job_name, b.job_name
     yield "the digest of its job file", a.job_digest, b.job_digest
-    yield "its API", a.url, b.url
     yield "`simulated`", a.simulated, b.simulated
     yield "`check`", a.is_check, b.is_check
     yield "the digest of the whole plan", _digest(first), _digest(run)

@@ -14,7 +14,6 @@ from bulkip.policy import REPORT_FORMATS, Forward, OnExists, VerifyMode
 from bulkip.quantities import MAX_CALLS, MAX_DURATION_S
 from bulkip.settings import alerts
 from bulkip.settings import fields as f
-from bulkip.settings.not_yet import NOT_YET
 from bulkip.settings.reportfields import Report
 
 Schema: TypeAlias = dict[str, JsonValue]
@@ -88,7 +87,7 @@ ADDRESS: Final = text(rf"\s*{_ADDRESS}\s*")
 NETWORK: Final = text(rf"\s*{_NETWORK}\s*")
 EXPRESSION: Final = text(rf"\s*!?\s*(?:{_ADDRESS}|{_NETWORK}|{_ADDRESS}\s*-\s*{_ADDRESS})\s*")
 PERIOD: Final = text(rf"{_WORDS}|{_STRETCH}|{_MOMENT}\.\.{_MOMENT}|{TEMPLATE}", maxLength=LONGEST)
-_REPORTS = "|".join((*REPORT_FORMATS, *NOT_YET.get("reports", ())))
+_REPORTS = "|".join(REPORT_FORMATS)
 
 _SECRET: Final = text(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*", maxLength=LONGEST)
 _HOOK_URL: Final = text(rf"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*|{_HOOK}", maxLength=LONGEST)

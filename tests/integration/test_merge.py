@@ -11,11 +11,13 @@ import pytest
 from bulkip.errors import JobError, Locked, UsageError
 from bulkip.lock import Holder, take
 from bulkip.model import Rate, Status
+from bulkip.policy import Api
 from bulkip.reports import FORMATS
 from bulkip.reports.rows import Row, report_rows
 from bulkip.reports.summary import summary
 from bulkip.run.again import find_resumable
 from bulkip.run.checkup import checkup
+from bulkip.run.endpoints import endpoint_of
 from bulkip.run.findings import code_of
 from bulkip.run.merging import merge
 from bulkip.run.options import Overrides, RunOptions
@@ -27,6 +29,7 @@ from bulkip.shards import Shard
 from bulkip.store import RunReader
 from tests.called import called
 from tests.shardsite import (
+    HEAD,
     JOB,
     ROWS,
     STARTED_AT,
@@ -46,7 +49,12 @@ TABLES = (
     "SELECT item, generation, status, value, empty, note FROM result",
     "SELECT item, number, purpose FROM attempt WHERE item <> 0",
 )
+LAST_CODE = "SELECT exit_code FROM start ORDER BY number DESC LIMIT 1"
 MOMENTS = ("started_at", "finished_at")
+AS_CHECK = """
+UPDATE run SET value = json_set(value, '$.check', json('{"allow_empty": false}')) WHERE name = 'settings'
+"""
+OVER_EARLIER = "UPDATE run SET value = json_set(value, '$.periods_until_s', 900) WHERE name = 'settings'"
 Spoil = Callable[[Path], list[Path]]
 
 
@@ -118,6 +126,20 @@ def test_merged_run_is_the_whole_run(folder: Path) -> None:
         assert table(merged, sql) == table(whole, sql)
 
 
+@pytest.mark.parametrize("sql", ["SELECT * FROM sought", "SELECT * FROM moved", "SELECT * FROM target"])
+def test_what_belongs_to_an_item_goes_with_it(folder: Path, sql: str) -> None:
+    """A server to look up, and the row that an item was taken from, are those of the shard that has it."""
+    job = write_job(folder, JOB.replace("id: 4711", "id: lookup"))
+    with (job.parent / "rows.csv").open("a") as rows:
+        rows.write(f"{address(3)},again\n")  # its first row was left out by `when`
+    whole = planned(folder, None)
+    parts = [planned(folder, Shard(number, 3)) for number in (1, 2, 3)]
+
+    merged = merge(parts, folder / "merged").folder
+
+    assert table(merged, sql) == table(whole, sql) != []
+
+
 def test_every_row_of_every_shard_is_there(folder: Path) -> None:
     """Calls, calls without an item and starts add up, and each call names the start that it had."""
     parts = shards_of(folder, 3)
@@ -128,6 +150,17 @@ def test_every_row_of_every_shard_is_there(folder: Path) -> None:
     assert table(merged, counted)[0][0] == sum(table(part, counted)[0][0] for part in parts)
     assert table(merged, "SELECT number, start FROM attempt WHERE item = 0") == [(1, 1), (2, 2), (3, 3)]
     assert table(merged, "SELECT COUNT(*) FROM start") == [(4,)]  # and the merge
+
+
+def test_each_start_keeps_what_it_was_allowed(folder: Path) -> None:
+    """How many attempts a start allowed goes with its number, so that doctor counts by it."""
+    parts = shards_of(folder, 2)
+    allowed = "SELECT value FROM run WHERE name LIKE 'attempts in start %' ORDER BY name"
+
+    merged = merge(parts, folder / "merged").folder
+
+    assert table(merged, allowed) == [one for part in parts for one in table(part, allowed)]
+    assert len(set(table(merged, allowed))) == 2  # they differ, so a mix-up would show
 
 
 def test_merged_run_keeps_the_laws(folder: Path) -> None:
@@ -169,6 +202,49 @@ def test_code_is_that_of_all_items(folder: Path) -> None:
     done = [carried(part, bad=[(address(5), Status.FAILED)]) for part in parts]
 
     assert merge(done, folder / "merged").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        pytest.param((0, 6), 6, id="halted"),
+        pytest.param((5, 6), 5, id="safety-stop"),
+        pytest.param((7, 5), 7, id="access"),
+        pytest.param((7, 143), 143, id="signal"),
+        pytest.param((130, 1), 1, id="bug"),
+        pytest.param((3, 9), 0, id="items-decide-themselves"),
+    ],
+)
+def test_gravest_end_of_a_shard_is_that_of_all(folder: Path, codes: tuple[int, int], code: int) -> None:
+    """What stopped a shard stopped the whole; what became of items is counted anew."""
+    parts = [carried(planned(folder, Shard(number, 2)), code=own) for number, own in enumerate(codes, 1)]
+
+    merged = merge(parts, folder / "merged")
+
+    assert (merged.exit_code, table(merged.folder, LAST_CODE)) == (code, [(code,)])
+
+
+def test_check_of_nothing_fails_merged_too(folder: Path) -> None:
+    """Shards of a check may be empty, but not all of them."""
+    write_job(folder, HEAD + "  - {action: update_ptr, when: 'false'}\n")
+    parts = [planned(folder, Shard(number, 2)) for number in (1, 2)]
+    for part in parts:
+        changed(part, AS_CHECK)
+
+    assert merge([carried(part) for part in parts], folder / "merged").exit_code == 4
+
+
+def test_merged_run_is_as_old_as_its_oldest_shard(folder: Path) -> None:
+    """The first moment counts: starts lie after it, and periods that went on then went on."""
+    parts = [planned(folder, Shard(number, 2)) for number in (1, 2)]
+    changed(parts[1], "UPDATE run SET value = '1000.5' WHERE name = 'created_at'")
+    changed(
+        parts[1], "UPDATE run SET value = json_set(value, '$.periods_until_s', 900) WHERE name = 'settings'"
+    )
+
+    header = merge(parts, folder / "merged").header
+
+    assert (header.created_at, header.settings["periods_until_s"]) == (1000.5, 900)
 
 
 @pytest.mark.parametrize(
@@ -297,6 +373,20 @@ def short(folder: Path) -> list[Path]:
     return parts
 
 
+def undone(folder: Path) -> list[Path]:
+    """Return a shard of a job and one of its undo."""
+    parts = [planned(folder, Shard(number, 2)) for number in (1, 2)]
+    changed(parts[1], "UPDATE run SET value = ? WHERE name = 'job_name'", '"undo of move"')
+    return parts
+
+
+def checked(folder: Path) -> list[Path]:
+    """Return a shard of a job and one of its check."""
+    parts = [planned(folder, Shard(number, 2)) for number in (1, 2)]
+    changed(parts[1], AS_CHECK)
+    return parts
+
+
 def nothing(folder: Path) -> list[Path]:
     """Return a folder that holds no run."""
     return [folder / "elsewhere"]
@@ -311,6 +401,8 @@ def nothing(folder: Path) -> list[Path]:
         pytest.param(edited, "the digest of its job file is", id="edited-job"),
         pytest.param(regrown, "the digest of the whole plan is", id="edited-list"),
         pytest.param(rehearsed, "`simulated` is true, that of .* is false", id="simulated"),
+        pytest.param(undone, "its job is undo of move, that of", id="undo"),
+        pytest.param(checked, "`check` is true, that of .* is false", id="check"),
         pytest.param(merged_before, "merged already; name the runs of its shards", id="merged"),
         pytest.param(smuggled, "1 of its items are not of shard 1/2", id="stranger"),
         pytest.param(overlapping, "of shard 2/2 overlaps with another shard", id="overlap"),
@@ -398,6 +490,24 @@ def test_calls_of_other_shards_do_not_count(
     found = sent_before(prepared, STARTED_AT + 1)
 
     assert bool(found) == counts
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(Shard(1, 1), None, True, id="the-only-shard-is-the-whole"),
+        pytest.param(Shard(1, 2), None, False, id="shard-and-whole"),
+        pytest.param(Shard(1, 2), Shard(2, 2), False, id="two-shards"),
+        pytest.param(Shard(1, 2), Shard(1, 3), False, id="other-division"),
+    ],
+)
+def test_shard_has_a_lock_of_its_own(one: Shard | None, other: Shard | None, *, same: bool) -> None:
+    """Shards of an account exclude only themselves."""
+    token = {"HOSTKEY_TOKEN": "simulated"}
+
+    names = [endpoint_of(Api(), token, pytest.fail, shard)[1].lock_name for shard in (one, other)]
+
+    assert (names[0] == names[1]) == same
 
 
 def test_run_knows_its_shard(folder: Path) -> None:

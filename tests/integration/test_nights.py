@@ -312,3 +312,15 @@ def test_file_of_somebody_else_is_not_taken_for_a_night(site: NightSite) -> None
 
     assert kept == "mine\n"
     assert len(rows_of(place.read_text())) == ADDRESSES
+
+
+def test_file_with_a_tolerated_gap_is_written_again(empty_folder: Path) -> None:
+    """A file that lacks an address does not hold the night, though its run was allowed to fail for it."""
+    denied = Fault(action="get_traffic", ip="203.0.113.7", attempts=(1,), json={"code": -1, "message": "no"})
+    with night_site(empty_folder, denied) as site:
+        tolerant = site.run("--report", "jsonl=night.jsonl", "--fail-on", "failed>50%")
+        site.run()  # brings the rest home
+        site.run("--report", "jsonl=night.jsonl")
+
+    rows = rows_of((empty_folder / "night.jsonl").read_text())
+    assert (tolerant.code, Counter(row["status"] for row in rows)) == (0, Counter(ok=ADDRESSES))

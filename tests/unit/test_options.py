@@ -17,10 +17,11 @@ ELSEWHERE = {
     "show": "the same",
     "explain": "the same",
     "diff": "the same, and its --top is about what this one call prints",
+    "merge": "its --out is a new folder, that of a plan is a file",
     "doctor": "what it looks at is said each time",
 }
 """Commands whose options have no twins, and why."""
-OWN_FORMATS = {("plan", "--format")}
+OWN_FORMATS = {("plan", "--format"), ("validate", "--format")}
 """Formats that are not those of a run's report."""
 
 
