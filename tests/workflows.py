@@ -11,17 +11,10 @@ from typing import Any
 
 import yaml
 
-from bulkip.policy import REPORT_FORMATS
-from bulkip.reports.validations import FORMATS as VALIDATION_FORMATS
 from tests.program import ROOT, Ended, clean_environment
 
 CI = ROOT / "jobs" / "ci"
 REDIRECTIONS = frozenset({">", ">>", "|", ";", "&&", "||"})
-AWAITED = {
-    *({"junit", "sarif", "tap"} - {*REPORT_FORMATS}),
-    *({"sarif"} - {*VALIDATION_FORMATS}),
-}
-"""Formats that the ready-made files ask for and that are not built yet; empty once they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +58,6 @@ def commands_in(script: str) -> Iterator[list[str]]:
         end = next((place for place, word in enumerate(words) if word in REDIRECTIONS), len(words))
         if words:
             yield words[1:end]
-
-
-def awaits(words: list[str]) -> bool:
-    """Say whether a command asks for a format that is not built yet."""
-    return any(form in words or any(f"{form}=" in word for word in words) for form in AWAITED)
 
 
 def play(script: str, folder: Path, env: Mapping[str, str]) -> Ended:

@@ -14,7 +14,7 @@ import yaml
 
 from bulkip.cli.commands import bulkip as commands
 from tests.program import ROOT
-from tests.workflows import CI, awaits, commands_in, github_steps, gitlab_scripts, play, tree_of
+from tests.workflows import CI, commands_in, github_steps, gitlab_scripts, play, tree_of
 
 SCHEMAS = MappingProxyType(
     {"github-actions.yml": "vendor.github-workflows", "gitlab-ci.yml": "vendor.gitlab-ci"}
@@ -56,15 +56,7 @@ def test_linter_sees_a_mistake(tmp_path: Path, name: str, schema: str) -> None:
     assert verdict(tmp_path / name, schema) != 0
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(
-            words, id=" ".join(words), marks=pytest.mark.skipif(awaits(words), reason="not built yet")
-        )
-        for words in COMMANDS
-    ],
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_command_that_can_be_copied_is_one_of_ours(command: list[str]) -> None:
     """Every `bulkip` that a ready-made file or the README calls parses, with its options and their values."""
     name, *arguments = command

