@@ -7,11 +7,11 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import DURATION, EXISTING, Word, option
+from bulkip.cli.reckoning import reckoning_options
 from bulkip.cli.running import (
     FAILING,
     KEEPING,
     calling_options,
-    reckoning_options,
     reporting_options,
     run_options,
     told,

@@ -11,7 +11,8 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, Word, option
-from bulkip.cli.running import allow_unread_option, calling_options, reckoning_options, run_options, watched
+from bulkip.cli.reckoning import reckoning_options
+from bulkip.cli.running import allow_unread_option, calling_options, run_options, watched
 from bulkip.exitcode import ExitCode
 from bulkip.model import JsonValue
 from bulkip.progress import in_pipeline

@@ -10,7 +10,8 @@ from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.nights import carry_nights
 from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.origins import origin_lines
-from bulkip.cli.running import allow_unread_option, execution_options, reckoning_options, run_options, told
+from bulkip.cli.reckoning import reckoning_options
+from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
 from bulkip.errors import UsageError
 from bulkip.logs import JsonLog
 from bulkip.nights import By

@@ -1,7 +1,7 @@
 """What the commands that execute a run share: their options, and how a run is shown while it goes on."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -22,13 +22,14 @@ from bulkip.cli.options import (
     option,
     run_dir_option,
 )
+from bulkip.cli.reckoning import reckoning_of
 from bulkip.errors import StoreError
 from bulkip.policy import REPORT_FORMATS
 from bulkip.progress import progress_view
 from bulkip.run.alarms import Case, heard
 from bulkip.run.carry import Desk
 from bulkip.run.ending import Conclusion
-from bulkip.run.options import Overrides, Reckoning, RunOptions
+from bulkip.run.options import Overrides, RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.retention import sweep
 from bulkip.tolerance import parse_tolerance
@@ -68,10 +69,6 @@ CALLING = (
     option("--no-color", is_flag=True, help="No colours, as NO_COLOR does."),
     option("-q", "--quiet", is_flag=True, help="Only errors, warnings and what was asked for."),
     run_dir_option,
-)
-RECKONING = (
-    option("--as-of", metavar="TIME", help="Reckon periods as if it were then: a date, an instant."),
-    option("--partial", is_flag=True, help="Take periods that are not over; never counts as collected."),
 )
 LIMITING = (
     option("--max-changes", type=SHARE, help="The most PTR records to write: a count or a percentage."),
@@ -114,11 +111,6 @@ def execution_options(function: F) -> F:
 def calling_options(function: F) -> F:
     """Declare the options of every command that calls the API and writes nothing there."""
     return _declared(function, CALLING)
-
-
-def reckoning_options(function: F) -> F:
-    """Declare the options that say as of when periods count."""
-    return _declared(function, RECKONING)
 
 
 def reporting_options(function: F) -> F:
@@ -195,13 +187,6 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         on_exists=on_exists_of(given.get("on_exists")),
         reckoning=reckoning_of(given),
         fail_on=given.get("fail_on"),
-    )
-
-
-def reckoning_of(given: Mapping[str, Any]) -> Reckoning:
-    """Return as of when periods count, by the options of `reckoning_options`."""
-    return Reckoning(
-        as_of=given.get("as_of"), partial=given.get("partial", False), refresh=given.get("refresh", False)
     )
 
 

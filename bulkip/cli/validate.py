@@ -7,7 +7,7 @@ import click
 
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, Word, option, run_dir_option
-from bulkip.cli.running import reckoning_of, reckoning_options
+from bulkip.cli.reckoning import reckoning_of, reckoning_options
 from bulkip.errors import JobError, UsageError
 from bulkip.exitcode import ExitCode
 from bulkip.model import Place, Problem

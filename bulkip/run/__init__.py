@@ -1,5 +1,1 @@
-"""A whole run: the only place that wires the parts together."""
-
-from bulkip.run.rehearsal import seeds_of_job
-
-__all__ = ["seeds_of_job"]
+"""A whole run: the only place that wires the parts together; its modules are imported one by one."""
