@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +13,16 @@ _KINDS = {
     stat.S_IFCHR: "is a device, not a file",
     stat.S_IFBLK: "is a device, not a file",
 }
+
+
+def unwritable_name(path: Path | str) -> str | None:
+    """Return why no file can have a name here, or None; a locale without UTF-8 lacks most letters."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        return f"has letters that the encoding of this locale ({encoding}) lacks; set PYTHONUTF8=1"
+    return None
 
 
 def open_input(path: Path) -> BinaryIO | str:
@@ -26,6 +37,8 @@ def open_input(path: Path) -> BinaryIO | str:
         return "does not exist; check its name"
     except PermissionError:
         return "may not be read by this user; check its permissions"
+    except UnicodeEncodeError:
+        return unwritable_name(path) or "has a name that no file can have"
     except (OSError, ValueError) as error:
         return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)

@@ -183,6 +183,6 @@ class ReportSpec:
 
 REPORT_FORMATS = (
     "jsonl", "csv", "json", "text", "failed-csv", "attempts", "traffic-csv", "traffic-jsonl", "parquet",
-    "prometheus", "html",
+    "prometheus", "html", "github", "md", "junit", "sarif", "tap",
 )  # fmt: skip
 """Every report format by the name that users write; `bulkip.reports` renders them."""

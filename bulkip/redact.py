@@ -27,6 +27,8 @@ _INVISIBLE_CHARS = (
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARS}]+")
+_COMMAND = re.compile(r"##(?=\[)|(?<!\S)::(?=[a-z][a-z-]*(?:::| ))")
+"""What a pipeline's log would take for a command, at the beginning of a line or anywhere: broken up."""
 _BLANK = re.compile(r"\s+")  # takes in NEL, the line separators and no-break spaces
 _JUNK = rf"(?>[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE_CHARS}]{{0,3}})"
 _WIDEST_CHAR = 48  # what one character of a secret may take, in any form, junk included
@@ -108,7 +110,8 @@ def clean(text: str, secrets: Sequence[str], limit: int = 300) -> str:
 
 def _folded(text: str) -> str:
     text = _BLANK.sub(" ", _INVISIBLE.sub("", text)).strip()
-    return text if text.isprintable() else "".join(c if c.isprintable() else REPLACEMENT for c in text)
+    text = text if text.isprintable() else "".join(c if c.isprintable() else REPLACEMENT for c in text)
+    return _COMMAND.sub(lambda found: " ".join(found[0]), text) if "::" in text or "##[" in text else text
 
 
 def _compiled(secrets: Sequence[str]) -> re.Pattern[str]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bulkip.progress.terminal import PIPELINES
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -37,6 +39,9 @@ def bulkip(
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment of a new user of this machine: no token, no setting of ours."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("BULKIP_", "HOSTKEY_"))}
+    """Return the environment of a new user of this machine: no token, no setting of ours, no pipeline."""
+    foreign = ("BULKIP_", "HOSTKEY_", "GITHUB_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for name in ("CI", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", *PIPELINES):
+        own.pop(name, None)
     return own | {"PYTHONPATH": str(ROOT)}

@@ -10,7 +10,7 @@ from contextlib import suppress
 import click
 
 from bulkip.cli.commands import bulkip
-from bulkip.cli.standardstreams import fill_closed
+from bulkip.cli.standardstreams import fill_closed, take_any_text
 from bulkip.cli.stderrlines import error_writer, tell_bugs_as_json, wants_json
 from bulkip.errors import BulkipError
 from bulkip.exitcode import code_of_error
@@ -25,6 +25,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     fill_closed()
+    take_any_text()
     tell_bugs_as_json(sys.argv[1:] if arguments is None else arguments)
     sys.exit(exit_code_of(list(sys.argv[1:] if arguments is None else arguments)))
 
@@ -44,9 +45,7 @@ def exit_code_of(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        error_writer(arguments)("stopped")
-        cause = error.__cause__ or error  # click says Abort for what a signal raised
-        return 128 + getattr(cause, "number", signal.SIGINT)
+        return _stopped(arguments, error.__cause__ or error)  # `Commands` says Abort for a signal
     except BrokenPipeError:  # whoever read our stdout left; that is his right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -61,3 +60,11 @@ def exit_code_of(arguments: list[str]) -> int:
         error_writer(arguments)(str(error))
         return code_of_error(error)
     return int(code or 0)
+
+
+def _stopped(arguments: list[str], cause: BaseException) -> int:
+    """Tell that a signal or the user ended the command, and return the exit code for that."""
+    if isinstance(cause, KeyboardInterrupt) and not wants_json(arguments):
+        click.echo(err=True)  # a terminal shows ^C
+    error_writer(arguments)("stopped")
+    return 128 + int(getattr(cause, "number", signal.SIGINT))

@@ -11,7 +11,7 @@ import click
 from bulkip.errors import SafetyStop, StoreError
 from bulkip.events import Event, NotStored, RateSet
 from bulkip.model import Counts, Status
-from bulkip.progress import ProgressView, line_width
+from bulkip.progress import ProgressView, can_ask, in_pipeline, line_width
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
 from bulkip.reports.unsaved import unsaved_line
@@ -119,16 +119,17 @@ class TerminalDesk:
         if self._answers.yes or self._answers.confirm is not None:
             return
         if not self._can_ask():
+            nobody = "nobody answers in a pipeline" if in_pipeline() else "there is no terminal to ask on"
             raise SafetyStop(
-                f"{counted(writes, 'write')} to {url} need a confirmation, and there is no terminal "
-                f"to ask on; add --yes or --confirm {writes}"
+                f"{counted(writes, 'write')} to {url} need a confirmation, and {nobody}; "
+                f"add --yes or --confirm {writes}"
             )
         if not self._confirmed(f"{counted(writes, 'write')} to {url}; go on? [y/N] "):
             raise SafetyStop("not confirmed; nothing was written")
 
     def _can_ask(self) -> bool:
         """Say whether somebody sits there who can answer."""
-        return sys.stdin.isatty() and sys.stderr.isatty()
+        return can_ask()
 
     @staticmethod
     def _confirmed(question: str) -> bool:

@@ -14,8 +14,10 @@ from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.running import allow_unread_option, calling_options, reckoning_options, run_options, watched
 from bulkip.exitcode import ExitCode
 from bulkip.model import JsonValue
+from bulkip.progress import in_pipeline
 from bulkip.quantities import counted
 from bulkip.reports.changes import change_rows, csv_changes, diff_lines, jsonl_changes
+from bulkip.reports.markdown import markdown_plan
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.run.carry import Desk
 from bulkip.run.plans import MadePlan, made_plan
@@ -23,15 +25,16 @@ from bulkip.settings import load_job, narrowed
 from bulkip.settings.written import duration_text
 from bulkip.store import RunReader
 
-FORMATS = ("text", "json", "jsonl", "csv")
+FORMATS = ("text", "json", "jsonl", "csv", "md")
 SHOWN = 20
-"""So many lines of each group are shown on a terminal; elsewhere all of them."""
+"""So many lines of each group are shown on a terminal; all of them elsewhere, and in a pipeline."""
 EPILOG = """\b
 Examples:
   bulkip plan jobs/ptr-migration.yaml
   bulkip plan jobs/ptr-migration.yaml -o ptr.plan.json
   bulkip plan jobs/ptr-migration.yaml --expect-no-changes
   bulkip plan jobs/ptr-migration.yaml --format csv > changes.csv
+  bulkip plan jobs/ptr-migration.yaml --format md > comment.md
 \b
 + set   ~ change   - clear   > send without a look   ? read   = as wanted   ! not to be done
 Exit codes: 0 planned, 3 some values could not be read, 4 --expect-no-changes is not met.
@@ -78,8 +81,10 @@ def _lines(form: str, reader: RunReader, made: MadePlan) -> Iterator[str]:
             yield from jsonl_changes(reader)
         case "csv":
             yield from csv_changes(reader)
+        case "md":
+            yield from markdown_plan(reader)
         case _:
-            terminal = sys.stdout is not None and sys.stdout.isatty()
+            terminal = sys.stdout is not None and sys.stdout.isatty() and not in_pipeline()
             yield from diff_lines(reader, SHOWN if terminal else None)
 
 

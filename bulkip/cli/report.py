@@ -33,7 +33,7 @@ Examples:
     help="FORMAT or FORMAT=PATH, repeatable; without PATH: stdout. text (default), jsonl, csv: a row per "
     "item. json: the summary. failed-csv: what failed, as input of the next job. attempts: every call. "
     "traffic-csv, traffic-jsonl, parquet: a row per figure. prometheus: metrics of the run. "
-    "html: all of it as one page for a browser.",
+    "html: all of it as one page for a browser. md: a job summary. github: annotations.",
 )  # fmt: skip
 @option("--on-exists", type=Word(ON_EXISTS), twin=False, help="What to do with a file that is there already.")
 @run_dir_option

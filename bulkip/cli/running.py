@@ -9,6 +9,7 @@ import click
 
 from bulkip.cli.desk import Answers, TerminalDesk
 from bulkip.cli.jsondesk import JsonDesk
+from bulkip.cli.masks import mask_secrets
 from bulkip.cli.options import (
     DURATION,
     ON_EXISTS,
@@ -153,6 +154,7 @@ def _sweep(prepared: Prepared, keep: int, desk: TerminalDesk, *, verbose: bool) 
 
 def told(given: dict[str, Any], case: Case, work: Callable[[Desk], Conclusion]) -> int:
     """Do the work before the user's eyes, and let the job's hooks hear how it ended."""
+    mask_secrets(given.get("form"), case.job)
     return shown(given, lambda desk: heard(case, desk, lambda: work(desk)))
 
 

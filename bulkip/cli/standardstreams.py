@@ -1,7 +1,8 @@
-"""What stands in for standard streams that the caller closed."""
+"""What bulkip needs of its standard streams, whatever the caller made of them."""
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def fill_closed() -> None:
@@ -19,3 +20,10 @@ def fill_closed() -> None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- lives as long as the program
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- as stdin
+
+
+def take_any_text() -> None:
+    """Let stdout and stderr take every character: one that their encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,7 +2,11 @@
 
 from bulkip.progress.live import Live
 from bulkip.progress.plain import Plain
+from bulkip.progress.terminal import can_ask, in_pipeline, line_width
 from bulkip.progress.tracker import Clocks, Tracker
-from bulkip.progress.view import ProgressView, Silent, line_width, progress_view
+from bulkip.progress.view import ProgressView, Silent, progress_view
 
-__all__ = ["Clocks", "Live", "Plain", "ProgressView", "Silent", "Tracker", "line_width", "progress_view"]
+__all__ = [
+    "Clocks", "Live", "Plain", "ProgressView", "Silent", "Tracker",
+    "can_ask", "in_pipeline", "line_width", "progress_view",
+]  # fmt: skip

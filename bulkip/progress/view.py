@@ -1,7 +1,6 @@
 """Which view of a run is shown, and what every view can do."""
 
 import os
-import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -9,9 +8,9 @@ from typing import Protocol, Self
 from bulkip.events import Event
 from bulkip.progress.live import Live, Screen
 from bulkip.progress.plain import Plain
+from bulkip.progress.terminal import colours_wanted, in_pipeline, line_width, on_terminal
 
 DUMB = frozenset({"dumb", "unknown"})
-NARROWEST, USUAL = 20, 80
 
 
 class ProgressView(Protocol):
@@ -46,29 +45,13 @@ class Silent:
 def progress_view(kind: str, write: Callable[[str], None], *, colour: bool) -> ProgressView:
     """Return the view for `auto`, `tty`, `plain` or `none`.
 
-    `auto` draws where stderr is a terminal, whatever says otherwise in the
-    environment. A terminal that cannot move its cursor gets plain lines.
+    `auto` draws where stderr is a terminal, but not in a pipeline, whose
+    terminal is a log. A terminal that cannot move its cursor gets plain lines.
     """
     if kind == "none":
         return Silent()
     dumb = os.environ.get("TERM", "").lower() in DUMB
-    if not dumb and (kind == "tty" or (kind == "auto" and on_terminal())):
-        no_color = None if colour else True  # None lets rich look at NO_COLOR
+    if not dumb and (kind == "tty" or (kind == "auto" and on_terminal() and not in_pipeline())):
+        no_color = not (colour and colours_wanted())
         return Live(Screen(stderr=True, no_color=no_color, force_terminal=True))
     return Plain(write, width=line_width())
-
-
-def on_terminal() -> bool:
-    """Tell whether stderr is a terminal."""
-    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
-
-
-def line_width() -> int | None:
-    """Return how wide lines on stderr may be; None where no terminal would break them."""
-    if not on_terminal():
-        return None
-    try:
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
-    except (OSError, ValueError):
-        columns = 0
-    return max(columns, NARROWEST) if columns else USUAL

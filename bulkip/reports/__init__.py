@@ -7,11 +7,16 @@ from types import MappingProxyType
 from bulkip.reports.attempts import attempt_lines
 from bulkip.reports.csv_rows import csv_lines
 from bulkip.reports.failed_csv import failed_csv_lines
+from bulkip.reports.github import github_lines
 from bulkip.reports.htmlpage import html_lines
 from bulkip.reports.jsonl import jsonl_lines
+from bulkip.reports.junit import junit_lines
+from bulkip.reports.markdown import markdown_lines
 from bulkip.reports.parquet import write_parquet
 from bulkip.reports.prometheus import prometheus_lines
+from bulkip.reports.sarif import sarif_lines
 from bulkip.reports.summary import summary_lines
+from bulkip.reports.tap import tap_lines
 from bulkip.reports.text import text_lines
 from bulkip.reports.tidy_lines import traffic_csv_lines, traffic_jsonl_lines
 from bulkip.store import RunReader
@@ -31,6 +36,11 @@ FORMATS: Mapping[str, Lines] = MappingProxyType(
         "traffic-jsonl": traffic_jsonl_lines,
         "prometheus": prometheus_lines,
         "html": html_lines,
+        "github": github_lines,
+        "md": markdown_lines,
+        "junit": junit_lines,
+        "sarif": sarif_lines,
+        "tap": tap_lines,
     }
 )
 """Every report of text by its name on the command line; each yields its lines, ends included."""

@@ -1,10 +1,11 @@
 """Which reports need a package that is not always there, and which cannot be printed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from types import MappingProxyType
 
-from bulkip.errors import UsageError
+from bulkip.errors import StoreError, UsageError
 from bulkip.policy import ReportSpec
 from bulkip.reports.places import File, Stream, check_place
 
@@ -23,6 +24,20 @@ def check_format(report: ReportSpec) -> None:
         raise UsageError(
             f"report {report.format}: the package {package} is not installed; pip install 'bulkip[{extra}]'"
         )
+
+
+@contextmanager
+def loading(form: str) -> Iterator[None]:
+    """Translate that a format's package is there and cannot be loaded, as one built for another system."""
+    try:
+        yield
+    except ImportError as error:
+        package, extra = NEEDED[form]
+        reason = " ".join(str(error).split())[:300]
+        raise StoreError(
+            f"the package {package} cannot be loaded ({reason}); "
+            f"pip install --force-reinstall 'bulkip[{extra}]', then `bulkip report` writes it"
+        ) from error
 
 
 def check_is_file(report: ReportSpec) -> None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bulkip.errors import StoreError
+from bulkip.reports.extras import loading
 from bulkip.reports.places import TEMPORARY
 from bulkip.reports.tidy import COLUMNS
 from bulkip.reports.tidy_lines import traffic_csv_lines
@@ -51,7 +52,8 @@ def write_parquet(reader: RunReader, path: Path) -> None:
 
 
 def _convert(rows: Path, path: Path) -> None:
-    import duckdb  # noqa: PLC0415 -- an extra, and slow to load
+    with loading("parquet"):
+        import duckdb  # noqa: PLC0415 -- an extra, and slow to load
 
     settings: dict[str, Any] = {**SETTINGS, "temp_directory": str(rows.parent)}
     try:

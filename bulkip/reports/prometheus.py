@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bulkip.errors import StoreError
 from bulkip.model import Status
+from bulkip.reports.extras import loading
 from bulkip.reports.tidy import traffic_rows
 from bulkip.store import RunReader
 from bulkip.store.schema import store_path
@@ -30,7 +31,8 @@ def prometheus_lines(reader: RunReader) -> Iterator[str]:
     exact as the floats of Prometheus are; an address without traffic has no
     sample.
     """
-    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 -- an extra
+    with loading("prometheus"):
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 -- an extra
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Metrics(reader))

@@ -147,21 +147,23 @@ class _Alarm:
 
     def _tell(self, told: dict[str, JsonValue], code: int) -> bool:
         """Call the hooks of the end, and return whether every required one was taken; a signal ends that."""
-        signals, held = Signals(), True
+        signals, moments = Signals(), (Moment.FAILURE if code else Moment.SUCCESS, Moment.ALWAYS)
+        missing = [one for one in self._lines if one.moment in moments and one.hook.required]
         signals.interrupt()
         try:
-            for moment in (Moment.FAILURE if code else Moment.SUCCESS, Moment.ALWAYS):
+            for moment in moments:
                 for line in (one for one in self._lines if one.moment is moment):
                     problem = call(line, _payload(told | {"hook": moment.value}), self._job, self._desk.say)
                     if problem is not None:
                         self._desk.warn(f"{line.name}: {problem}")
-                        held = held and not line.hook.required
+                    elif line in missing:
+                        missing.remove(line)
                 _notify(self._job, moment, told, self._desk)
         except Interrupted:
             self._desk.warn("stopped while hooks were called; those that were left are not called")
         finally:
             signals.hold()
-        return held
+        return not missing
 
 
 def _summary(prepared: Prepared, conclusion: Conclusion | None, reason: str | None) -> dict[str, JsonValue]:

@@ -1,6 +1,5 @@
 """A range of nights, pulled one run after the other: the same job, each time for another period."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,13 +8,14 @@ from bulkip.characters import quoted
 from bulkip.errors import UsageError
 from bulkip.model import Step
 from bulkip.nights import By, nights
+from bulkip.policy import ReportSpec
+from bulkip.reportpaths import PathFacts, is_template, path_of
 from bulkip.reports.output import STDOUT
 from bulkip.run.options import RunOptions
 from bulkip.run.reckoning import clock_of
 from bulkip.settings import Job, LoadedJob
-
-BY_PERIOD = re.compile(r"\{\{[^{}]*\bperiod\b")
-"""A path that is another one for each period."""
+from bulkip.steps import Clock
+from bulkip.templates import PeriodFields, TemplateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ def nights_of(loaded: LoadedJob, options: RunOptions, wanted: Backfill, now: dat
     if job is None:  # whoever runs it tells its problems
         return (Night(wanted.text, loaded),)
     _refuse_others(job)
+    _refuse_twice(job)
     clock = clock_of(job.timezone, now, options.reckoning)
     try:
         period = clock.resolve(wanted.text)
@@ -52,8 +53,8 @@ def nights_of(loaded: LoadedJob, options: RunOptions, wanted: Backfill, now: dat
         raise UsageError(f"--backfill: {wrong}") from None
     if fault := clock.unfinished(period.stop):
         raise UsageError(f"--backfill {quoted(wanted.text)}: {fault}")
-    if len(texts) > 1:
-        _refuse_overwriting(job, options)
+    for report in options.reports_of(job):
+        _refuse_overwriting(report, job, texts, clock)
     return tuple(Night(text, _for_period(loaded, text)) for text in texts)
 
 
@@ -67,19 +68,45 @@ def _refuse_others(job: Job) -> None:
             )
 
 
+def _refuse_twice(job: Job) -> None:
+    """Raise UsageError when two actions differ in their period alone, and would ask the same in each run."""
+    asked: dict[tuple[object, ...], Step] = {}
+    for step in job.steps:
+        params = {name: value for name, value in step.params.items() if name != "period"}
+        first = asked.setdefault((step.when, *sorted(params.items())), step)
+        if first is not step:
+            raise UsageError(
+                f"{step.place}: --backfill gives step {step.name} the period of step {first.name}, and all "
+                "would be asked and counted twice; leave one of them out with --tags"
+            )
+
+
 def _states_period(step: Step) -> bool:
     return step.period is not None or "period" in step.params
 
 
-def _refuse_overwriting(job: Job, options: RunOptions) -> None:
-    """Raise UsageError when a report has the same place whatever the period."""
-    for report in options.reports_of(job):
-        if report.path != STDOUT and not BY_PERIOD.search(report.path):
+def _refuse_overwriting(report: ReportSpec, job: Job, texts: tuple[str, ...], clock: Clock) -> None:
+    """Raise UsageError when a report has one place in two runs, such as that of their month."""
+    taken: set[str] = set()
+    for number, text in enumerate(texts):
+        path = _path_in(report.path, job, f"{number}", PeriodFields.of(clock.resolve(text), clock.zone))
+        if path in taken and path != STDOUT:
             raise UsageError(
-                f"{report.path}: every run of --backfill would write this report over that of the "
-                "run before; name the period in its path, such as "
+                f"{report.path}: the run for {text} of --backfill would write this report over that of a "
+                "run before; name the whole period in its path, such as "
                 f"{report.format}={{{{ period.start | date('%Y-%m-%d') }}}}.{report.format}"
             )
+        taken.add(path)
+
+
+def _path_in(path: str, job: Job, run: str, period: PeriodFields) -> str:
+    """Return where a report goes in one of the runs; one that makes no place is told when it is placed."""
+    if not is_template(path):
+        return path
+    try:
+        return path_of(path, PathFacts(job.name, run, job.vars, period))
+    except TemplateError:
+        return f"{path} of {run}"
 
 
 def _for_period(loaded: LoadedJob, text: str) -> LoadedJob:

@@ -139,14 +139,22 @@ def check_own(prepared: Prepared) -> None:
 
 
 def write_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> dict[str, str]:
-    """Render reports from the store, but those whose file stays; return why any could not be written."""
-    problems = {}
+    """Render reports from the store, but those whose file stays; return why any could not be written.
+
+    A bug in one of them is raised when the others are written.
+    """
+    problems: dict[str, str] = {}
+    bugs: list[Exception] = []
     for report in reports:
         try:
             if report.on_exists is not OnExists.SKIP:
                 render(report, partial(_own_run, prepared))
         except StoreError as error:
             problems[report.path] = str(error)
+        except Exception as bug:  # noqa: BLE001 -- it must not cost the reports behind it
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]
     return problems
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import anyio
 
 from bulkip.errors import UsageError
+from bulkip.inputfile import unwritable_name
 from bulkip.periodlabels import period_label
 from bulkip.periods import Period
 from bulkip.policy import OnExists, ReportSpec
@@ -199,8 +200,15 @@ def _make_folder(path: str) -> None:
         ) from error
 
 
+def _check_names(paths: Iterable[Path | str]) -> None:
+    for path in paths:
+        if wrong := unwritable_name(path):
+            raise UsageError(f"{path}: {wrong}")
+
+
 def _check_fixed(reports: Iterable[ReportSpec]) -> None:
     reports = tuple(reports)
+    _check_names(report.path for report in reports)
     check_places(report.path for report in reports)
     for report in reports:
         check_is_file(report)
@@ -209,7 +217,9 @@ def _check_fixed(reports: Iterable[ReportSpec]) -> None:
 def _refuse_inputs(reports: Iterable[ReportSpec], job: Job, options: RunOptions) -> None:
     """Raise UsageError when a report would replace what the job reads."""
     read = [job.path, options.faults, *(getattr(source, "path", None) for source in job.sources)]
-    inputs = {Path(path).resolve() for path in read if path is not None}
+    paths = [Path(path) for path in read if path is not None]
+    _check_names(paths)
+    inputs = {path.resolve() for path in paths}
     for report in reports:
         if report.path != STDOUT and Path(report.path).resolve() in inputs:
             raise UsageError(f"{report.path}: the job reads this file; give the report another path")

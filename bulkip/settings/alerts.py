@@ -147,7 +147,7 @@ def _located(target: Target, folder: Path) -> Target:
         case SecretRef():
             return located_secret(target, folder)
         case (program, *words) if "/" in program:
-            return (str(folder / program), *words)
+            return (str((folder / program).absolute()), *words)  # `alert` alone would be sought on PATH
         case _:
             return target
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from bulkip.actions import ACTIONS
 from bulkip.alerts import Hooks, Notice
+from bulkip.characters import quoted
 from bulkip.jobfile import Tree, scan_file
 from bulkip.model import Place, Problem, Step
 from bulkip.policy import (
+    REPORT_FORMATS,
     Api,
     Breaker,
     Check,
@@ -27,7 +29,7 @@ from bulkip.policy import (
 from bulkip.selection import Selection
 from bulkip.settings.alerts import located, located_secret
 from bulkip.settings.entries import steps_of
-from bulkip.settings.not_yet import not_yet, report_problem
+from bulkip.settings.fields import did_you_mean
 from bulkip.settings.partial import Partial, validate
 from bulkip.settings.reportfields import path_problem
 from bulkip.settings.schema import Block, JobFile
@@ -179,7 +181,6 @@ def _located(secret: SecretRef | None, folder: Path) -> SecretRef | None:
 
 def _whole_problems(partial: Partial, tree: Tree) -> Iterator[Problem]:
     """Yield the problems that no single entry has."""
-    yield from not_yet(partial.file, tree)
     yield from _report_problems(partial.file.reports, tree)
     has_period = any("period_start" in _parameters_of(entry.action) for entry in partial.actions.values())
     for position, report in enumerate(partial.file.reports):
@@ -205,8 +206,9 @@ def _report_problems(reports: tuple[ReportSpec, ...], tree: Tree) -> Iterator[Pr
     first: dict[str, int] = {}
     for position, report in enumerate(reports):
         place: Place = tree.place(("reports", position))
-        if wrong := report_problem(report.format):
-            yield Problem(place, wrong)
+        if report.format not in REPORT_FORMATS:
+            hint = did_you_mean(report.format, [*REPORT_FORMATS])
+            yield Problem(place, f"unknown report format {quoted(report.format)}; {hint}")
         if first.setdefault(report.path, position) != position:
             target = "stdout" if report.path == "-" else f"`{report.path}`"
             yield Problem(place, f"two reports go to {target}; give each its own path")

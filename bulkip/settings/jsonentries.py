@@ -26,7 +26,6 @@ from bulkip.settings.jsonvalues import (
     text,
 )
 from bulkip.settings.keywords import KEYS
-from bulkip.settings.not_yet import NOT_YET
 from bulkip.settings.schema import ENTRIES, ActionEntry, Block, RowEntry
 from bulkip.settings.written import written
 
@@ -83,17 +82,11 @@ def kind_of(model: type[BaseModel], name: str) -> object:
     return kinds[0] if type(None) in get_args(hint) and hint not in VALUES else hint
 
 
-def described(path: str, block: str) -> str:
-    """Return what a key is for, and whether this version refuses it."""
-    late = path.rpartition(".")[2] in NOT_YET.get(block, ())
-    return f"{KEYS[path]} Not built yet." if late else KEYS[path]
-
-
 def properties_of(model: type[Block], block: str) -> dict[str, JsonValue]:
     """Return the keys of a block, each with its description, what it may hold, and its default."""
     return {
         field.alias or name: {
-            "description": described(f"{block}.{field.alias or name}", block),
+            "description": KEYS[f"{block}.{field.alias or name}"],
             **key_schema(model, name, f"{block}.{field.alias or name}"),
         }
         for name, field in model.model_fields.items()

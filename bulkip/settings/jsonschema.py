@@ -5,8 +5,9 @@ loader takes; of what the loader refuses it refuses what a schema can see.
 """
 
 from bulkip.actions import ACTIONS
-from bulkip.settings.jsonentries import action_schema, closed, described, key_schema, target_schema
+from bulkip.settings.jsonentries import action_schema, closed, key_schema, target_schema
 from bulkip.settings.jsonvalues import VALUES, Schema, or_null
+from bulkip.settings.keywords import KEYS
 from bulkip.settings.reportfields import Report
 from bulkip.settings.schema import BLOCKS, JobFile
 
@@ -29,7 +30,7 @@ def job_schema() -> Schema:
 
 
 def _key(name: str) -> Schema:
-    return {"description": described(name, ""), **_content(name)}
+    return {"description": KEYS[name], **_content(name)}
 
 
 def _content(name: str) -> Schema:

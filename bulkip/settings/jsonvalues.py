@@ -14,7 +14,6 @@ from bulkip.policy import REPORT_FORMATS, Forward, OnExists, VerifyMode
 from bulkip.quantities import MAX_CALLS, MAX_DURATION_S
 from bulkip.settings import alerts
 from bulkip.settings import fields as f
-from bulkip.settings.not_yet import NOT_YET
 from bulkip.settings.reportfields import Report
 
 Schema: TypeAlias = dict[str, JsonValue]
@@ -88,7 +87,7 @@ ADDRESS: Final = text(rf"\s*{_ADDRESS}\s*")
 NETWORK: Final = text(rf"\s*{_NETWORK}\s*")
 EXPRESSION: Final = text(rf"\s*!?\s*(?:{_ADDRESS}|{_NETWORK}|{_ADDRESS}\s*-\s*{_ADDRESS})\s*")
 PERIOD: Final = text(rf"{_WORDS}|{_STRETCH}|{_MOMENT}\.\.{_MOMENT}|{TEMPLATE}", maxLength=LONGEST)
-_REPORTS = "|".join((*REPORT_FORMATS, *NOT_YET.get("reports", ())))
+_REPORTS = "|".join(REPORT_FORMATS)
 
 _SECRET: Final = text(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*", maxLength=LONGEST)
 _HOOK_URL: Final = text(rf"env:[A-Za-z_][A-Za-z0-9_]*|file:[\s\S]*\S[\s\S]*|{_HOOK}", maxLength=LONGEST)
@@ -98,8 +97,14 @@ _MOMENT_WORD: Final[Schema] = {"enum": [moment.value for moment in Moment]}
 
 def _calling(key: str, schema: Schema) -> Schema:
     """Return the schema of a hook that is a mapping."""
-    more: Schema = {"timeout": or_null(_HOOK_TIME), "required": {"type": "boolean"}}
-    return _mapping({key: schema, **more}, key)
+    more: Schema = {
+        "timeout": {
+            "description": "How long it may take; 10s, and 30s for a command.",
+            **or_null(_HOOK_TIME),
+        },
+        "required": {"description": "Let its failure be one of the run.", "type": "boolean"},
+    }
+    return _mapping({key: {"description": _CALLED[key], **schema}, **more}, key)
 
 
 def _mapping(properties: Schema, required: str) -> Schema:
@@ -111,10 +116,31 @@ def _mapping(properties: Schema, required: str) -> Schema:
     }
 
 
+_CALLED: Final = MappingProxyType[str, str](
+    {
+        "url": "Where the summary is posted: a URL, env:NAME or file:PATH.",
+        "command": "A program and its arguments; the summary is on its stdin, and there is no shell.",
+    }
+)
 _WORDS_OF: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1}
 _HOOKS: Final[Schema] = {"anyOf": [_HOOK_URL, _calling("url", _HOOK_URL), _calling("command", _WORDS_OF)]}
 _NOTICE: Final[Schema] = {
-    "anyOf": [_SECRET, _mapping({"url": _SECRET, "on": or_list(_MOMENT_WORD, minItems=1)}, "url")]
+    "anyOf": [
+        _SECRET,
+        _mapping(
+            {
+                "url": {
+                    "description": "Who hears of it, as apprise writes it: env:NAME or file:PATH.",
+                    **_SECRET,
+                },
+                "on": {
+                    "description": "When: failure, unless it says so.",
+                    **or_list(_MOMENT_WORD, minItems=1),
+                },
+            },
+            "url",
+        ),
+    ]
 }
 
 VALUES: Final = MappingProxyType[object, Schema](
@@ -172,15 +198,18 @@ VALUES: Final = MappingProxyType[object, Schema](
                     "required": ["format"],
                     "additionalProperties": False,
                     "properties": {
-                        "format": text(rf"\s*(?:{_REPORTS})\s*"),
-                        "path": or_null(LINE),
-                        "on_exists": {"enum": [*(choice.value for choice in OnExists), None]},
+                        "format": {"description": "What it shows.", **text(rf"\s*(?:{_REPORTS})\s*")},
+                        "path": {"description": "Where it goes; may be a template.", **or_null(LINE)},
+                        "on_exists": {
+                            "description": "What becomes of a file that is there.",
+                            "enum": [*(choice.value for choice in OnExists), None],
+                        },
                     },
                 },
             ]
         },
         f.Tags: or_list(LINE),
-        f.Delimiter: text(r"tab|\\t|[^0-9A-Za-z\"'\n ]"),
+        f.Delimiter: text(r"""tab|\\t|[^0-9A-Za-z"'\n ]"""),
         f.Hosts: {"enum": ["all", "usable"]},
         f.StdinFormat: {"enum": ["csv", "jsonl", "text"]},
     }

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bulkip.settings.not_yet import NOT_YET
 from tests.program import clean_environment
 
 TOKEN = "Tk/4f3c+2b9d&7e5a=Q0z1"
 """A token whose characters are escaped differently by everyone who escapes."""
-REPORTS = ("jsonl", "csv", "json", "text", "failed-csv", "attempts", "html")
+REPORTS = (
+    "jsonl", "csv", "json", "text", "failed-csv", "attempts", "html", "github", "md", "junit", "sarif", "tap",
+)  # fmt: skip
 COMMAND = ("run", "job.yaml", "--yes", "--format", "text")
 PATIENCE_S = 110
 PATIENT: Mapping[str, Mapping[str, str]] = {
@@ -75,13 +76,9 @@ def run_against(
 
 
 def _job(url: str, action: str, settings: Mapping[str, Mapping[str, str]]) -> str:
-    built = {
-        block: {name: value for name, value in keys.items() if name not in NOT_YET.get(block, ())}
-        for block, keys in settings.items()
-    }
     blocks = "".join(
         f"{block}: {{{', '.join(f'{name}: {value}' for name, value in keys.items())}}}\n"
-        for block, keys in built.items()
+        for block, keys in settings.items()
         if keys
     )
     period = ", period: 2026-09" if action == "get_traffic" else ""

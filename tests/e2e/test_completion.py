@@ -28,7 +28,7 @@ def completed(words: str) -> list[str]:
     ("words", "offered"),
     [
         pytest.param("val", ["validate"], id="command"),
-        pytest.param("s", ["show", "schema", "simulate"], id="commands"),
+        pytest.param("s", ["show", "schema", "schedule", "simulate"], id="commands"),
         pytest.param("run --concu", ["--concurrency"], id="option"),
         pytest.param("schema ", ["job", "report", "plan"], id="kinds-of-schema"),
         pytest.param("init t", ["traffic"], id="kinds-of-job"),

@@ -180,6 +180,17 @@ def test_command_gets_the_summary_and_no_secret(tmp_path: Path, api: str) -> Non
     assert "HOSTKEY_TOKEN" not in ended.err
 
 
+def test_program_beside_the_job_is_found_from_its_own_folder(tmp_path: Path, api: str) -> None:
+    """`./alert` is the file beside the job also when that is the working directory, and nothing on PATH."""
+    (tmp_path / "alert").write_text("#!/bin/sh\necho beside the job\n")
+    (tmp_path / "alert").chmod(0o755)
+    write_job(tmp_path, api, "hooks: {always: {command: [./alert]}}\n")
+
+    ended = run(tmp_path, "run", "job.yaml")
+
+    assert "alert: beside the job" in ended.err
+
+
 def test_output_of_a_command_is_cleaned_and_shortened(tmp_path: Path, api: str) -> None:
     """Escape sequences do not reach the terminal, secrets do not reach the log, and a flood ends."""
     code = "print('\\x1b[31mred simulated'); print('\\n'.join(map(str, range(10**5))))"
@@ -208,10 +219,16 @@ def test_command_is_killed_with_all_it_started_at_its_timeout(tmp_path: Path, ap
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
-def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(tmp_path: Path, api: str, ear: Listener) -> None:
-    """Ctrl-C while a hook is called gives up the hooks, without a traceback; the run was done already."""
+@pytest.mark.parametrize(
+    ("required", "code"), [pytest.param("false", 0, id="plain"), pytest.param("true", 6, id="required")]
+)
+def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(
+    tmp_path: Path, api: str, ear: Listener, required: str, code: int
+) -> None:
+    """Ctrl-C gives up the hooks, without a traceback; the run is whole, yet a required hook was not told."""
     ear.open.clear()
-    write_job(tmp_path, api, f"hooks: {{success: '{ear.url}/success', always: '{ear.url}/always'}}\n")
+    last = f"{{url: '{ear.url}/always', required: {required}}}"
+    write_job(tmp_path, api, f"hooks: {{success: '{ear.url}/success', always: {last}}}\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "bulkip", "run", "job.yaml", "-q"],
         cwd=tmp_path,
@@ -226,7 +243,7 @@ def test_interrupt_ends_the_hooks_and_leaves_the_exit_code(tmp_path: Path, api: 
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)
 
-    assert (process.returncode, ear.paths) == (0, ["/success"])
+    assert (process.returncode, ear.paths) == (code, ["/success"])
     assert "those that were left are not called" in err
     assert "Traceback" not in err
 

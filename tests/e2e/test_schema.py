@@ -1,6 +1,8 @@
 """`bulkip schema` prints what editors and readers of reports need, and nothing else."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,31 @@ def test_schema_stands_on_stdout_alone(tmp_path: Path, kind: str) -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def verdict(*arguments: str) -> int:
+    """Return how a checker that others wrote, as editors have one, judges; 0 is good."""
+    command = [sys.executable, "-m", "check_jsonschema", *arguments]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+
+
+def test_schema_works_for_the_checkers_of_others(tmp_path: Path) -> None:
+    """The schema is a valid one, and a checker that is not ours takes all examples and refuses a mistake."""
+    (tmp_path / "job.schema.json").write_text(bulkip("schema", "job", cwd=tmp_path).out)
+    (tmp_path / "wrong.yaml").write_text(
+        "version: 1\ntargets: [203.0.113.7]\nactions: [{action: get_ip}]\nlimits: {rate: fast}\n"
+    )
+    examples = [*(ROOT / "jobs").glob("*.yaml"), *(ROOT / "bulkip" / "starters").glob("*.yaml")]
+    jobs = [str(path) for path in examples if path.stem != "faults"]
+    schema = str(tmp_path / "job.schema.json")
+
+    verdicts = [
+        verdict("--check-metaschema", schema),
+        verdict("--schemafile", schema, *jobs),
+        verdict("--schemafile", schema, str(tmp_path / "wrong.yaml")),
+    ]
+
+    assert verdicts == [0, 0, 1]
 
 
 def test_rows_of_a_run_fit_their_schema(tmp_path: Path) -> None:

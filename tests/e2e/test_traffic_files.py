@@ -246,6 +246,20 @@ def test_package_that_is_missing_stops_the_run(night: Night) -> None:
     assert "the package duckdb is not installed; pip install 'bulkip[parquet]'" in ended.err
 
 
+def test_package_that_cannot_be_loaded_costs_its_report_alone(night: Night) -> None:
+    """A broken installation is one report that is told of; the others are written, and the figures kept."""
+    night.job(f"  - parquet={DAY}.parquet\n  - prometheus={DAY}.prom\n  - traffic-csv={DAY}.csv\n")
+    for package in ("duckdb", "prometheus_client"):
+        (night.folder / f"{package}.py").write_text("raise ImportError('GLIBC_2.38 not found')\n")
+    way = {"HOSTKEY_TOKEN": "simulated", "PYTHONPATH": f"{night.folder}:{ROOT}"}
+
+    ended = bulkip("run", "job.yaml", cwd=night.folder, env=way)
+
+    assert ended.code == 6, ended.err
+    assert "the package duckdb cannot be loaded (GLIBC_2.38 not found)" in ended.err
+    assert [path.suffix for path in night.folder.glob("traffic/**/*.*")] == [".csv"]
+
+
 def test_query_of_the_readme_runs_over_a_month(night: Night) -> None:
     """What a reader copies from the README gives the traffic of a month by address."""
     text = (ROOT / "README.md").read_text("utf-8")

@@ -195,7 +195,14 @@ def test_backfill_that_halts_says_what_is_left(site: NightSite) -> None:
     ("options", "reason"),
     [
         pytest.param(
-            ["2026-09-01..2026-09-02", "--report", "csv=all.csv"], "all.csv: every run", id="one_file"
+            ["2026-09-01..2026-09-02", "--report", "csv=all.csv"],
+            "all.csv: the run for 2026-09-02 of --backfill would write this report over",
+            id="one_file",
+        ),
+        pytest.param(
+            ["2026-09-01..2026-09-02", "--report", "csv={{ period.start | date('%Y-%m') }}.csv"],
+            "the run for 2026-09-02 of --backfill would write this report over",
+            id="one_file_a_month",
         ),
         pytest.param(["2026-09-01..2027-09-02"], "is not over at", id="not_over"),
         pytest.param(["2026-09-02..2026-09-01"], "which is empty or reversed", id="reversed"),
@@ -222,6 +229,20 @@ def test_backfill_of_another_action_is_refused(site: NightSite) -> None:
 
     assert ended.code == 2
     assert ended.err.startswith("job.yaml:4:11: --backfill is for jobs of get_traffic with `period`")
+
+
+def test_backfill_of_two_periods_is_refused(site: NightSite) -> None:
+    """Steps that differ in their period alone would pull the same day twice, and double its figures."""
+    (site.folder / "job.yaml").write_text(
+        f'version: 1\napi: {{url: "{site.url}"}}\ntargets: [203.0.113.7]\nactions:\n'
+        "  - {action: get_traffic, name: day, period: yesterday}\n"
+        "  - {action: get_traffic, name: week, period: last-7-days}\n"
+    )
+
+    ended = site.run("--backfill", "2026-09-01")
+
+    assert (ended.code, site.seen()) == (2, [])
+    assert "--backfill gives step week the period of step day" in " ".join(ended.err.split())
 
 
 def test_file_with_a_failed_row_is_written_anew(empty_folder: Path) -> None:

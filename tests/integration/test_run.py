@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from bulkip.events import (
     Waiting,
 )
 from bulkip.model import JsonValue, Status
+from bulkip.policy import ReportSpec
 from bulkip.purse import Purse
+from bulkip.run.ending import write_reports
 from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.signals import STOPPING_SIGNALS, Signals
 from bulkip.run.stages import Stage, StageRules, run_stage
@@ -268,14 +271,14 @@ actions:
 """
 
 
-def _traffic(api: Simulator, ip: str) -> tuple[float, float] | None:
+def _traffic(api: Simulator, ip: str) -> tuple[Decimal, Decimal] | None:
     """Return the GB in and out of the day that the job asks for; None for an address without traffic."""
     points = api.state.traffic_of(ip, 1716206400, 1716292800)
-    total = (sum(point.inbound for point in points) / 100, sum(point.outbound for point in points) / 100)
-    return total if points else None
+    inbound, outbound = sum(point.inbound for point in points), sum(point.outbound for point in points)
+    return (Decimal(inbound) / 100, Decimal(outbound) / 100) if points else None
 
 
-def _sums(reported: dict[str, Any] | None) -> tuple[float, float] | None:
+def _sums(reported: dict[str, Any] | None) -> tuple[Decimal, Decimal] | None:
     """Return the same from what a report says."""
     rows = reported["traffic"] if reported else []
     return (rows[0]["in"], rows[0]["out"]) if rows else None
@@ -456,3 +459,14 @@ async def test_signal_that_came_before_the_stage_stops_it(tmp_path: Path) -> Non
             signal.signal(number, handler)
     assert end.stop is not None
     assert end.stop.signal == signal.SIGTERM
+
+
+async def test_bug_in_a_report_costs_no_other_one(tmp_path: Path) -> None:
+    """The reports behind one that cannot be rendered are written, and then the bug is told."""
+    prepared = await plan(tmp_path, READS)
+    reports = [ReportSpec("no-such-format", str(tmp_path / "a")), ReportSpec("csv", str(tmp_path / "b.csv"))]
+
+    with pytest.raises(KeyError):
+        await to_thread.run_sync(write_reports, prepared, reports)
+
+    assert (tmp_path / "b.csv").read_text().count("\n") == 17

@@ -44,6 +44,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "duckdb": ("reports",),
     "idna": ("hostnames",),
     "jinja2": ("templates", "reports"),
+    "junitparser": ("reports",),
     "prometheus_client": ("reports",),
     "pydantic": ("settings",),
     "pydantic_core": ("settings",),

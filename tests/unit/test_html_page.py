@@ -17,6 +17,7 @@ from bulkip.model import ErrorClass, JsonValue, Result, Status
 from bulkip.reports import FORMATS
 from bulkip.reports.htmlpage.amounts import Amount, Traffic, digits, traffic_in
 from bulkip.reports.htmlpage.blocks import MOST_CALLS, MOST_ROWS, call_lines, chosen
+from bulkip.reports.htmlpage.cells import course_of
 from bulkip.reports.htmlpage.embedded import embedded
 from bulkip.reports.htmlpage.overview import Overview, Told, overview_of, told_items
 from bulkip.reports.htmlpage.pace import latency, width_s
@@ -161,6 +162,15 @@ def test_course_of_all_adds_up_by_time_stamp() -> None:
     talkers.notice(3, traffic_row("203.0.113.2"), hours("10", "10"))
 
     assert talkers.course_of_all() == [[0, 3600, 7200], [11.0, 12.0, 4.0], [0.0, 0.0, 0.0]]
+
+
+def test_time_stamp_told_twice_is_drawn_twice() -> None:
+    """Two amounts of one moment are both kept, in the provider's order; there is no order among amounts."""
+    twice = Traffic(((60, Amount(Decimal(2))), (0, Amount(Decimal(5))), (60, Amount(Decimal(1)))))
+    places: dict[tuple[int, ...], int] = {}
+
+    assert course_of(twice, places) == [0, [5, 2, 1], [0, 0, 0]]
+    assert list(places) == [(0, 60, 60)]
 
 
 def test_courses_with_the_most_traffic_are_drawn() -> None:

@@ -21,7 +21,7 @@ ELSEWHERE = {
     "doctor": "what it looks at is said each time",
 }
 """Commands whose options have no twins, and why."""
-OWN_FORMATS = {("plan", "--format")}
+OWN_FORMATS = {("plan", "--format"), ("validate", "--format")}
 """Formats that are not those of a run's report."""
 
 

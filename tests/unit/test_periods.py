@@ -133,6 +133,7 @@ def test_moment_is_read_in_the_zone(text: str, utc: str) -> None:
         pytest.param("01/02/2026", "ambiguous; write 2026-01-02 or 2026-02-01", id="ambiguous"),
         pytest.param("2026-10-25T02:30", "falls into a clock change of Europe/Amsterdam", id="twice"),
         pytest.param("20260901", "looks like a date; write 2026-09-01", id="compact"),
+        pytest.param("2026-09-02T03:15+24:00", "is not understood; write a day like", id="offset"),
         pytest.param("2026-09", "is not understood; write a day like", id="month"),
         pytest.param("yesterday", "is not understood; write a day like", id="word"),
         pytest.param("2026-02-30", "no date of the calendar", id="no_date"),

@@ -24,6 +24,7 @@ from bulkip.progress.heartbeat import Heartbeat
 from bulkip.progress.lines import log_line, screen_lines
 from bulkip.progress.live import Screen
 from bulkip.progress.plain import LINE_EVERY_S
+from bulkip.progress.terminal import PIPELINES
 
 BEGUN = StageStarted("applying", 1_000)
 READING = StageStarted("reading", 9)
@@ -476,7 +477,7 @@ def test_heart_beats_until_it_is_stopped() -> None:
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Give a test an environment that says nothing about terminals."""
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM"):
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERM", "CI", *PIPELINES):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -488,6 +489,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         pytest.param("plain", {}, Plain, id="plain"),
         pytest.param("tty", {}, Live, id="tty"),
         pytest.param("tty", {"TERM": "dumb"}, Plain, id="tty-dumb"),
+        pytest.param("tty", {"CI": "true"}, Live, id="tty-asked-for-in-a-pipeline"),
         pytest.param("auto", {}, Plain, id="auto-without-terminal"),
         pytest.param("auto", {"FORCE_COLOR": "1"}, Plain, id="auto-in-ci-with-colours"),
     ],

@@ -136,6 +136,9 @@ BROKEN = [
     pytest.param(HEAD + GET + "timeouts: {connect: -5}\n", id="negative-time"),
     pytest.param(HEAD + GET + "safety: {max_changes: 101%}\n", id="share"),
     pytest.param(HEAD + GET + "safety: {forward: wran}\n", id="word"),
+    pytest.param(HEAD + GET + "breaker: {after: 0}\n", id="breaker"),
+    pytest.param(HEAD + GET + "hooks: {finish: env:URL}\n", id="unknown-moment"),
+    pytest.param(HEAD + GET + "hooks: {success: {command: []}}\n", id="empty-command"),
     pytest.param(HEAD + GET + "rollout: {steps: 5}\n", id="steps"),
     pytest.param(HEAD + GET + "verify: {resolvers: [dns.example.net]}\n", id="resolver"),
     pytest.param(HEAD + GET + "api: {url: 'http://api.example.com/ip.php'}\n", id="plain-http"),
@@ -195,6 +198,73 @@ def test_what_the_schema_refuses_the_loader_refuses(tmp_path: Path, text: str) -
 
     assert faults(tree_of(text), SCHEMA) != []
     assert loader_refuses(tmp_path, text)
+
+
+STRICTER = [
+    pytest.param("targets: [203.0.113.9/28]\n" + GET, id="host-bits"),
+    pytest.param("targets: [203.0.113.9-203.0.113.7]\n" + GET, id="range-that-ends-before-it-begins"),
+    pytest.param("targets: ['2001:db8::7']\n" + GET, id="ipv6-not-allowed"),
+    pytest.param(
+        "targets: [{ip: 203.0.113.7, id: 0x10}]\nactions: [{action: update_ptr}]\n", id="id-of-a-row"
+    ),
+    pytest.param("targets: [{csv: missing.csv}]\n" + GET, id="file-that-is-not-there"),
+    pytest.param("targets: [10.0.0.0/8]\n" + GET, id="more-than-max-targets"),
+    pytest.param(ONE + GET + "timezone: Mars/Olympus\n", id="zone-that-is-nowhere"),
+    pytest.param(ONE + "actions: [{action: get_traffic, period: 2026-02-30}]\n", id="day-that-is-not"),
+    pytest.param(ONE + "actions: [{action: get_traffic}]\n", id="no-period-at-all"),
+    pytest.param(PTR + "  - {action: update_ptr}\n", id="parameter-in-neither-place"),
+    pytest.param(PTR + "  - {action: update_ptr, with: {ptr: -a.example.net}}\n", id="no-host-name"),
+    pytest.param(PTR + "  - {action: update_ptr, with: {ptr: ''}}\n", id="clear-without-leave"),
+    pytest.param(PTR + "  - {action: update_ptr, with: {ptr: '{{ row.name }}.b'}}\n", id="undefined-name"),
+    pytest.param(PTR + "  - {action: update_ptr, with: {ptr: '{{ ip. }}.b'}}\n", id="broken-template"),
+    pytest.param(PTR + "  - {action: set_main, with: {main: 0}}\n", id="ipmi-without-leave"),
+    pytest.param(
+        "targets: [{ip: 203.0.113.7, id: 1, ptr: a.b}, {ip: 203.0.113.7, id: 1, ptr: c.d}]\n"
+        "actions: [{action: update_ptr}]\n",
+        id="two-wishes-for-one-address",
+    ),
+]
+"""What takes more than one value to see: files, calendars, templates, what rows and actions make together."""
+
+
+@pytest.mark.parametrize("text", STRICTER)
+def test_loader_sees_more_than_an_editor(tmp_path: Path, text: str) -> None:
+    """The schema is the wider one; `bulkip validate` has the last word on these."""
+    assert faults(tree_of("version: 1\n" + text), SCHEMA) == []
+    assert loader_refuses(tmp_path, "version: 1\n" + text)
+
+
+def test_broken_jobs_are_many_enough_to_mean_something() -> None:
+    """Every block and every kind of entry has a mistake of its own among the broken jobs."""
+    texts = [str(parameter.values[0]) for parameter in BROKEN]
+
+    assert len(texts) >= 40
+    assert [block for block in BLOCKS if not any(f"{block}:" in text for text in texts)] == []
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES, *STARTERS], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_example_names_its_schema(path: Path) -> None:
+    """An editor finds the schema of every example by its first line."""
+    assert path.read_text().splitlines()[0] == "# yaml-language-server: $schema=./bulkip-job.schema.json"
+
+
+def keys_without_words(schema: Any, path: str = "") -> Iterator[str]:
+    """Yield where a key of a mapping has no text for an editor to show, wherever the mapping stands."""
+    if isinstance(schema, dict):
+        for name, value in (schema.get("properties") or {}).items():
+            if isinstance(value, dict) and {"type", "anyOf", "enum", "$ref"} & value.keys():
+                yield from () if value.get("description") else [f"{path}.{name}"]
+    parts = (
+        schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    )
+    for name, value in parts:
+        if name not in {"if", "then"}:  # what stands there narrows keys that are explained elsewhere
+            yield from keys_without_words(value, f"{path}.{name}")
+
+
+def test_every_key_is_explained_where_the_cursor_stands() -> None:
+    """There is no key in the schema that an editor offers without a word on what it is for."""
+    assert list(keys_without_words(SCHEMA)) == []
 
 
 def test_every_key_is_described_and_nothing_else() -> None:

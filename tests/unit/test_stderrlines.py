@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 
+from bulkip.cli.commands import Commands
 from bulkip.cli.stderrlines import wants_json
 from tests.program import ROOT, clean_environment
 
@@ -47,3 +49,23 @@ def test_bug_is_one_object_with_its_traceback() -> None:
     told = json.loads(done.stderr)
     assert (done.returncode, told["level"]) == (1, "error")
     assert "ZeroDivisionError" in told["exception"]
+
+
+class Stopped(Commands):
+    """The commands of bulkip, each of which is interrupted at once."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
+        """Return a command that gets no further."""
+
+        def stop() -> None:
+            raise KeyboardInterrupt
+
+        return click.Command(cmd_name, callback=stop)
+
+
+def test_interrupt_writes_no_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C before there is a run is told by us alone: the empty line of click is no JSON."""
+    with pytest.raises(click.Abort):
+        Stopped("bulkip").main(["run"], standalone_mode=False)
+
+    assert capsys.readouterr() == ("", "")

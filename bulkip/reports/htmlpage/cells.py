@@ -48,7 +48,8 @@ def cells(told: Told, base: int, course: JsonValue = None) -> list[JsonValue]:
 
 def course_of(traffic: Traffic, places: dict[tuple[int, ...], int]) -> JsonValue:
     """Return what is drawn of an item: the place of its time stamps among all lists of them, in, out."""
-    points = sorted((second, amount) for second, amount in traffic.points if second is not None)
+    points = [(second, amount) for second, amount in traffic.points if second is not None]
+    points.sort(key=lambda point: point[0])  # a provider may tell one time stamp twice
     seconds = tuple(second for second, _ in points)
     place = places.setdefault(seconds, len(places))
     return [
