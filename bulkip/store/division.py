@@ -11,14 +11,11 @@ from bulkip.shards import Shard
 
 WHOLE = "whole"
 """The fact that a shard keeps about the plan that it is a part of: shards of different plans never mix."""
+# The items of a job bring nothing along but their rows; what is known of them is found out later.
 KEEP_OWN = """
 DELETE FROM item WHERE NOT owned(ip);
 DELETE FROM moved WHERE item NOT IN (SELECT number FROM item);
-DELETE FROM target WHERE number NOT IN (SELECT chain FROM item) AND number NOT IN (SELECT target FROM moved);
-DELETE FROM reading WHERE item NOT IN (SELECT number FROM item);
-DELETE FROM result WHERE item NOT IN (SELECT number FROM item);
-DELETE FROM sought WHERE item NOT IN (SELECT number FROM item);
-DELETE FROM unread WHERE item NOT IN (SELECT number FROM item)
+DELETE FROM target WHERE number NOT IN (SELECT chain FROM item) AND number NOT IN (SELECT target FROM moved)
 """
 
 
