@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 
@@ -26,4 +27,5 @@ def take_any_text() -> None:
     """Let stdout and stderr take every character: one that their encoding lacks is written as an escape."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # a caller may have put something else behind the stream
+                stream.reconfigure(errors="backslashreplace")

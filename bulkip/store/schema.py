@@ -107,9 +107,11 @@ class RunHeader:
     def of(cls, rows: dict[str, str]) -> "RunHeader":
         """Build the header from the rows of the table `run`; raises sqlite3.DatabaseError when damaged."""
         try:
-            return cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
+            header = cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
+            dict[str, object](header.settings)  # what is no mapping is told here, not where a setting is sought
         except (KeyError, TypeError, ValueError) as error:
             raise sqlite3.DatabaseError(f"the header of the run is damaged: {error}") from error
+        return header
 
 
 def store_path(run_dir: Path) -> Path:
