@@ -20,6 +20,8 @@ NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 LONGEST = 4000
 FAILURES = (Status.MISMATCH, Status.CONFLICT, Status.UNVERIFIED)
 ERRORS = (Status.FAILED, Status.UNKNOWN)
+COMMON = frozenset({"ip", "id", "ptr"})
+"""Parameters that tell no two items of one action and address apart."""
 SKIPPED = (Status.SKIPPED, Status.NOT_RUN)
 
 
@@ -62,10 +64,9 @@ def _seconds(reader: RunReader) -> float:
 
 def _case(row: Row, job: str) -> TestCase:
     """Return the case of an item; one that went well after several tries says so."""
-    name = f"{row['ip']} {row['action']}" if row["ip"] else str(row["action"])
     duration = row["duration_ms"]
     seconds = duration / 1000 if isinstance(duration, int) else 0.0
-    case = TestCase(_text(name), _text(f"{job}.{row['action']}"), seconds)
+    case = TestCase(_text(_name(row)), _text(f"{job}.{row['action']}"), seconds)
     if place := place_of_row(row):
         case._elem.set("file", _text(from_here(place[0])))  # noqa: SLF001 -- viewers read both, and it has no name for them
         case._elem.set("line", str(place[1]))  # noqa: SLF001 -- as above
@@ -75,6 +76,14 @@ def _case(row: Row, job: str) -> TestCase:
     elif isinstance(row["attempts"], int) and row["attempts"] > 1:
         case.system_out = f"passed after {row['attempts']} attempts"
     return case
+
+
+def _name(row: Row) -> str:
+    """Return what an item is called from run to run: address, action, and what tells it from its like."""
+    params = row["params"] if isinstance(row["params"], dict) else {}
+    known = COMMON | {"location"} if row["ip"] else COMMON
+    asked = [f"{name}={value}" for name, value in params.items() if name not in known]
+    return " ".join([*([str(row["ip"])] if row["ip"] else []), str(row["action"]), *asked])
 
 
 def _outcome(status: Status, row: Row, told: str) -> Failure | Error | Skipped | None:

@@ -4,6 +4,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,15 @@ def sarif_lines(reader: RunReader) -> Iterator[str]:
     about: _Json = {name: told[name] for name in ("run", "job", "simulated", "total", "exit_code", "reason")}
     about["left_out"] = max(0, total - MOST_RESULTS)
     rules = {_rule_id(one.status, one.error_class): _rule_of(one) for one in groups}
-    yield from _document(rules, (_finding(row) for row in islice(troubled_rows(reader), MOST_RESULTS)), about)
+    job = reader.header().job_path
+    shown = islice(_gravest_first(reader), MOST_RESULTS)
+    yield from _document(rules, (_finding(row, job) for row in shown), about)
+
+
+def _gravest_first(reader: RunReader) -> Iterator[Row]:
+    """Yield the errors before what was not run, which may be too much to leave them a place."""
+    yield from (row for row in troubled_rows(reader) if row["status"] in ERRORS)
+    yield from (row for row in troubled_rows(reader) if row["status"] not in ERRORS)
 
 
 def sarif_of_problems(problems: Iterable[Problem], total: int) -> Iterator[str]:
@@ -72,14 +81,15 @@ def _rule(name: str, text: str) -> _Json:
     return {"id": name, "shortDescription": {"text": text}}
 
 
-def _finding(row: Row) -> _Json:
+def _finding(row: Row, job: str) -> _Json:
+    """Return the finding of an item; one whose target came from no file is shown at its job."""
     what = row["message"] or row["note"] or f"ended as {row['status']}"
-    place = place_of_row(row)
+    file, line = place_of_row(row) or (job, 1)
     return {
         "ruleId": _rule_id(str(row["status"]), row["error_class"]),
         "level": "error" if Status(str(row["status"])) in ERRORS else "warning",
-        "message": {"text": f"{row['ip'] or row['action']}: {what}"},
-        "locations": [] if place is None else [_location(place[0], {"startLine": place[1]})],
+        "message": {"text": _plain(f"{row['ip'] or row['action']}: {what}")},
+        "locations": [_location(file, {"startLine": max(1, line)})],
         "partialFingerprints": {"item/v1": str(row["key"])},
         "properties": {name: row[name] for name in ("ip", "action", "status", "attempts")},
     }
@@ -90,15 +100,20 @@ def _of_problem(one: Problem) -> _Json:
     return {
         "ruleId": INVALID,
         "level": "error",
-        "message": {"text": one.message},
+        "message": {"text": _plain(one.message)},
         "locations": [_location(one.place.file, region)],
     }
 
 
+def _plain(text: str) -> str:
+    """Return a text in which no link stands: SARIF reads `[words](address)` as one, in plain text too."""
+    return text.replace("](", "] (")
+
+
 def _location(file: str, region: _Json) -> _Json:
-    path = from_here(file)
+    path = from_here(os.path.normpath(Path.cwd() / file))
     if Path(path).is_absolute():
         where: _Json = {"uri": Path(path).as_uri()}
     else:
-        where = {"uri": quote(path), "uriBaseId": "%SRCROOT%"}
+        where = {"uri": quote(path, errors="replace"), "uriBaseId": "%SRCROOT%"}
     return {"physicalLocation": {"artifactLocation": where, "region": region}}

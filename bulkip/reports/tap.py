@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from bulkip.characters import FORBIDDEN
 from bulkip.model import JsonValue, Status
 from bulkip.reports.rows import Row, report_rows
 from bulkip.reports.troubles import ERRORS
@@ -40,5 +41,5 @@ def _escaped(text: JsonValue) -> str:
 
 
 def _scalar(value: JsonValue) -> str:
-    """Return a value as JSON, which is YAML on one line."""
-    return json.dumps(value, ensure_ascii=True)
+    """Return a value as JSON on one line, which is YAML as long as no character is written as two halves."""
+    return FORBIDDEN.sub("\ufffd", json.dumps(value, ensure_ascii=False))

@@ -108,7 +108,7 @@ class RunHeader:
         """Build the header from the rows of the table `run`; raises sqlite3.DatabaseError when damaged."""
         try:
             header = cls(**{name: json.loads(rows[name]) for name in cls.__dataclass_fields__})
-            dict[str, object](header.settings)  # what is no mapping is told here, not where a setting is sought
+            dict[str, object](header.settings)  # what is no mapping is damage
         except (KeyError, TypeError, ValueError) as error:
             raise sqlite3.DatabaseError(f"the header of the run is damaged: {error}") from error
         return header

@@ -186,3 +186,69 @@ def test_tap_has_no_line_but_its_own(hostile: Path) -> None:
 
     own = re.compile(r"TAP version 14|1\.\.1|not ok 1 - [^#]*|  (---|\.\.\.|[a-z_]+: .*)|")
     assert [line for line in lines if not own.fullmatch(line)] == []
+
+
+def test_tap_is_yaml_for_strict_readers(tmp_path: Path) -> None:
+    """A character beyond the first plane stays one, and what YAML forbids is replaced."""
+    frozen(tmp_path, [item(1)])
+    settled(tmp_path, (item(1), Result(Status.FAILED, ErrorClass.SERVER, message="\U0001f600\x85\x7f")))
+
+    (block,) = re.findall(r"(?s)  ---\n(.*?)  \.\.\.\n", rendered(tmp_path, "tap"))
+
+    assert yaml.safe_load(block)["message"] == "\U0001f600\ufffd\ufffd"
+
+
+def test_junit_tells_two_questions_about_one_address_apart(tmp_path: Path) -> None:
+    """Viewers follow a case by its name, so each has its own."""
+    forms = [{"ip": "203.0.113.7", "period": str(number)} for number in (1, 2)]
+    plan = [
+        replace(item(n), step=str(n), action="get_traffic", ip="203.0.113.7", form=form)
+        for n, form in enumerate(forms, 1)
+    ]
+    frozen(tmp_path, plan)
+
+    (suite,) = JUnitXml.fromstring(rendered(tmp_path, "junit").encode())
+    assert [case.name for case in suite] == [
+        "203.0.113.7 get_traffic period=1", "203.0.113.7 get_traffic period=2",
+    ]  # fmt: skip
+
+
+def test_sarif_tells_errors_before_what_was_not_run(tmp_path: Path) -> None:
+    """Where not all fit, what was left out is what is cut."""
+    last = item(2)
+    frozen(tmp_path, [item(1), last])
+    settled(tmp_path, (last, Result(Status.FAILED, ErrorClass.SERVER)))
+
+    first, *_ = findings(rendered(tmp_path, "sarif"))
+
+    assert (first["ruleId"], first["partialFingerprints"]) == ("failed/server", {"item/v1": last.key})
+
+
+def place_in_sarif(folder: Path, source: str) -> dict[str, Any]:
+    """Return where the finding of an item from this source is shown."""
+    frozen(folder, [replace(item(1), source=source)])
+    (one,) = findings(rendered(folder, "sarif"))
+    place: dict[str, Any] = one["locations"][0]["physicalLocation"]["artifactLocation"]
+    return place
+
+
+def test_sarif_shows_what_has_no_file_at_its_job(tmp_path: Path) -> None:
+    """A finding without a place would be refused, so it has the job's."""
+    assert place_in_sarif(tmp_path, "free_ips") == {"uri": "jobs/ptr.yaml", "uriBaseId": "%SRCROOT%"}
+
+
+def test_sarif_names_a_file_outside_the_repository_by_its_whole_path(tmp_path: Path) -> None:
+    """What is not below the working directory is not relative to the repository either."""
+    uri = Path.cwd().parent.joinpath("rows.csv").as_uri()
+
+    assert place_in_sarif(tmp_path, "../rows.csv:7") == {"uri": uri}
+
+
+def test_sarif_text_holds_no_link(tmp_path: Path) -> None:
+    """A text from outside leads nobody anywhere."""
+    frozen(tmp_path, [item(1)])
+    settled(tmp_path, (item(1), Result(Status.FAILED, ErrorClass.SERVER, message="[a](http://x.example)")))
+
+    (one,) = findings(rendered(tmp_path, "sarif"))
+
+    assert one["message"]["text"].endswith("[a] (http://x.example)")
