@@ -217,9 +217,9 @@ def test_show_counts_the_proofs(site: PtrSite) -> None:
 
 def test_proofs_that_a_halt_left_out_are_made_by_a_resume(tmp_path: Path) -> None:
     """A run that ended between write and proof goes on with the proof, and writes nothing again."""
-    with ptr_site(tmp_path, Seed(FIRST, 4711, "NL", OLD), dns=DnsSettings(propagation_s=6)) as site:
+    with ptr_site(tmp_path, Seed(FIRST, 4711, "NL", OLD), dns=DnsSettings(propagation_s=9)) as site:
         site.write_job(f"verify: {{mode: dns, resolvers: ['{site.api.dns}'], timeout: 1m}}\n")
-        halted = site.bulkip("run", "job.yaml", "--yes", "--limit", FIRST, "--max-duration", "3s")
+        halted = site.bulkip("run", "job.yaml", "--yes", "--limit", FIRST, "--max-duration", "5s")
 
         resumed = site.bulkip("resume", "--max-duration", "1m")
 
