@@ -27,7 +27,6 @@ from bulkip.retryafter import retry_after
 from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
 
 CODE_LIMIT = 64
-MEDIA_TYPE_LIMIT = 60
 
 _BAD_TIMING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _GATEKEEPERS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})

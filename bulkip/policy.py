@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from bulkip.model import Rate
 
+DEFAULT_RUN_DIR = ".bulkip"
+"""Where runs are kept unless somebody says otherwise: below the working directory."""
 API_URL = "https://invapi.hostkey.com/ip.php"
 
 

@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkip.policy import REPORT_FORMATS, OnExists, ReportSpec
+from bulkip.policy import DEFAULT_RUN_DIR, REPORT_FORMATS, OnExists, ReportSpec
 from bulkip.quantities import parse_duration_s, parse_rate, parse_share
-from bulkip.reports.commands import DEFAULT_RUN_DIR
 
 F = TypeVar("F", bound=Callable[..., Any])
 ON_EXISTS = tuple(choice.value for choice in OnExists)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-DEFAULT_RUN_DIR = ".bulkip"
+from bulkip.policy import DEFAULT_RUN_DIR
+
 NEWEST = "last"
 
 

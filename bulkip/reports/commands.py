@@ -4,9 +4,9 @@ import shlex
 from pathlib import Path
 
 from bulkip.model import Status
+from bulkip.policy import DEFAULT_RUN_DIR
 from bulkip.store import RunReader
 
-DEFAULT_RUN_DIR = Path(".bulkip")
 LIFTING = "lifting"
 """The fact that a run keeps about its end: the options without which a resume would meet the same limit."""
 
@@ -14,7 +14,7 @@ LIFTING = "lifting"
 def command(verb: str, run_dir: Path, *more: str) -> str:
     """Return a command about a run, ready to be pasted where the run was started."""
     base = run_dir.parent.parent
-    option = [] if base == DEFAULT_RUN_DIR else ["--run-dir", str(base)]
+    option = [] if base == Path(DEFAULT_RUN_DIR) else ["--run-dir", str(base)]
     return shlex.join(["bulkip", verb, run_dir.name, *more, *option])
 
 

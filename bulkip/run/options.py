@@ -5,8 +5,7 @@ from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.model import Rate
-from bulkip.policy import OnExists, ReportSpec, Share
-from bulkip.reports.commands import DEFAULT_RUN_DIR
+from bulkip.policy import DEFAULT_RUN_DIR, OnExists, ReportSpec, Share
 from bulkip.reports.output import STDOUT
 from bulkip.settings import Job
 from bulkip.tolerance import Tolerance
@@ -57,7 +56,7 @@ class RunOptions:
     None tolerates none.
     """
 
-    run_dir: Path = DEFAULT_RUN_DIR
+    run_dir: Path = Path(DEFAULT_RUN_DIR)
     simulate: bool = False
     faults: Path | None = None
     grace_s: float = 20.0

@@ -18,8 +18,7 @@ from bulkip.model import Item, Problem, Target
 from bulkip.periods import Period
 from bulkip.pipedinput import PipedInput
 from bulkip.plan import Rules, items_of, items_without_ip
-from bulkip.policy import Limits, Percent, RetryPolicy, Safety, Timeouts
-from bulkip.reports.commands import DEFAULT_RUN_DIR
+from bulkip.policy import DEFAULT_RUN_DIR, Limits, Percent, RetryPolicy, Safety, Timeouts
 from bulkip.run.earlier import left_behind
 from bulkip.run.freeips import nobody_to_ask
 from bulkip.run.options import Overrides, Reckoning, RunOptions
@@ -152,7 +151,7 @@ def check_job(
 ) -> tuple[Frozen, Planning]:
     """Go through a whole job without keeping or sending anything; raises JobError with every problem."""
     with piped_input() as piped:
-        planning = Planning(loaded, now, doors or doors_of(piped, DEFAULT_RUN_DIR), reckoning)
+        planning = Planning(loaded, now, doors or doors_of(piped, Path(DEFAULT_RUN_DIR)), reckoning)
         return check(planning.stream(), writing_of(loaded)), planning
 
 

@@ -8,7 +8,7 @@ from bulkip.actions.checks import LOOKUP
 from bulkip.errors import JobError
 from bulkip.hostnames import ptr_names
 from bulkip.model import Item, Problem
-from bulkip.reports.commands import DEFAULT_RUN_DIR
+from bulkip.policy import DEFAULT_RUN_DIR
 from bulkip.run.freeips import rehearsed_free_ips
 from bulkip.run.planning import Planning, doors_of, now_utc, piped_input
 from bulkip.settings import load_job
@@ -55,7 +55,7 @@ def seeds_of_job(path: Path) -> Iterator[Seed | Subnet]:
     if loaded.problems:
         raise JobError(loaded.problems)
     with piped_input() as piped:
-        doors = doors_of(piped, DEFAULT_RUN_DIR, rehearsed_free_ips)
+        doors = doors_of(piped, Path(DEFAULT_RUN_DIR), rehearsed_free_ips)
         yield from seeds_of(_items(Planning(loaded, now_utc(), doors)))
 
 

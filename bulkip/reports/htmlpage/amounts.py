@@ -9,8 +9,6 @@ from typing import Any
 
 from bulkip.model import JsonValue
 
-UNIT = "GB"
-"""As the server reports it; nobody says whether a thousand or 1,024 are meant."""
 _EXACT = Context(prec=400, traps=[])  # any sum of amounts that a float can hold has fewer digits
 _NOTHING = Decimal(0)
 
