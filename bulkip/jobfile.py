@@ -246,5 +246,7 @@ def _events(text: str, file: str, *, pure: bool) -> Iterator[yaml.Event]:
 def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> Broken:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
+    if error.problem == "exceeded maximum nesting depth":  # newer parsers have a limit of their own
+        return Broken(Place(file, line + 1, column + 1), f"nested deeper than {MAX_DEPTH} levels")
     context = f" {error.context}" if error.context else ""
     return Broken(Place(file, line + 1, column + 1), f"not valid YAML{context}: {error.problem}")
