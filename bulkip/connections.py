@@ -1,17 +1,23 @@
 """Which connection may carry the next request? One on which nothing has happened since its last answer."""
 
+import asyncio
 import select
 from collections.abc import Callable
 from functools import partial
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.tracing import Trace
 
 MOST_STATUS_LINES = 32
 """More in one reading are not the answer to one request."""
+INTERIM = range(100, 200)
+SWITCHING = 101
+"""The one interim status after which no HTTP follows."""
 
 
 class StaleConnectionError(aiohttp.ClientConnectionError):
@@ -29,11 +35,37 @@ class Receiver(ResponseHandler):
     requests = 0
     is_waiting = False
     tell_loss: Callable[[int], None] | None = None
+    _news: "select.poll | None" = None
+    _deadline: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """Count a request that is about to be sent."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and keep what asks the socket: making it costs more than asking."""
+        super().connection_made(transport)
+        if (socket := transport.get_extra_info("socket")) is not None:
+            self._news = select.poll()
+            self._news.register(socket.fileno(), select.POLLIN)
+
+    def has_news(self) -> bool:
+        """Ask the socket whether bytes or an end have arrived that nobody has read yet."""
+        return self._news is None or bool(self._news.poll(0))
+
+    def begin(self, deadline: float) -> None:
+        """Count a request that is about to be sent; its answer has until `deadline`, in loop time."""
         self.requests += 1
         self.is_waiting = True
+        self._deadline = self._loop.call_at(deadline, self._expire)
+
+    def end(self) -> None:
+        """Forget the deadline."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _expire(self) -> None:
+        """End the wait for an answer: its time is up, however far it has come."""
+        error = TimeoutError()
+        if self._payload is not None:
+            self._payload.set_exception(error)
+        self.set_exception(error)
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on to the parser, or end the connection."""
@@ -50,6 +82,50 @@ class Receiver(ResponseHandler):
             self.tell_loss(self.requests - 1)
         self.is_waiting = False
         super().connection_lost(exc)
+
+
+class Line:
+    """Owns one connection for one request and its answer; only a whole answer gives it back to others."""
+
+    def __init__(self, connection: Connection, receiver: Receiver) -> None:
+        """Take over a connection that the connector found fit."""
+        self._connection = connection
+        self._receiver = receiver
+        self._content: aiohttp.StreamReader | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give the connection back, or close it when anything of the answer is still to come."""
+        self._receiver.end()
+        content = self._content
+        if content is not None and content.is_eof() and content.exception() is None:
+            self._connection.release()
+        else:
+            self._connection.close()
+
+    def send(self, request: bytes, deadline: float) -> None:
+        """Send a whole request; its answer has until `deadline`, in loop time.
+
+        Raises StaleConnectionError, and nothing is sent, when the connection is gone.
+        """
+        receiver, transport = self._receiver, self._receiver.transport
+        if transport is None or transport.is_closing():
+            raise StaleConnectionError
+        receiver.set_response_params(read_until_eof=True)
+        receiver.begin(deadline)
+        transport.write(request)
+
+    async def answer(self) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+        """Return the head of the answer and its content; interim answers are passed over."""
+        while True:
+            head, content = await self._receiver.read()
+            if head.code not in INTERIM or head.code == SWITCHING:
+                self._content = content
+                return head, content
 
 
 class Connector(aiohttp.TCPConnector):
@@ -80,21 +156,15 @@ class Connector(aiohttp.TCPConnector):
             self._most_requests = min(answers, self._most_requests or answers)
         self._last_loss = answers
 
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp names it
-    ) -> Connection:
+    async def line(self, request: aiohttp.ClientRequest, patience: aiohttp.ClientTimeout) -> Line:
         """Return an idle connection or a new one, unless the server has spoken on that already."""
         while True:
-            connection = await super().connect(req, traces, timeout)
+            connection = await self.connect(request, [], patience)
             receiver = connection.protocol
             if not isinstance(receiver, Receiver):
                 raise TypeError("aiohttp makes its connections in another way now")
-            if self._is_fit(receiver, is_tls=req.is_ssl()):
-                receiver.begin()
-                return connection
+            if self._is_fit(receiver, is_tls=request.is_ssl()):
+                return Line(connection, receiver)
             connection.close()
             if not receiver.requests:
                 raise StaleConnectionError
@@ -103,14 +173,4 @@ class Connector(aiohttp.TCPConnector):
         if receiver.should_close or (self._most_requests and receiver.requests >= self._most_requests):
             return False
         # a TLS server begins to talk of its own accord; on a new connection only decoded bytes are news
-        return (is_tls and not receiver.requests) or not _has_news(receiver)
-
-
-def _has_news(receiver: Receiver) -> bool:
-    """Ask the socket whether bytes or an end have arrived that nobody has read yet."""
-    socket = receiver.transport.get_extra_info("socket") if receiver.transport else None
-    if socket is None:
-        return True
-    asked = select.poll()
-    asked.register(socket.fileno(), select.POLLIN)
-    return bool(asked.poll(0))
+        return (is_tls and not receiver.requests) or not receiver.has_news()

@@ -1,20 +1,26 @@
-"""How does a request reach the server, and what comes back? Beside `connections` aiohttp's only door."""
+"""How does a request reach the server, and what comes back?
 
-import os
-from collections.abc import Callable
+The connections, their TLS and the reading of answers are aiohttp's; the one
+request that this API knows is written here, because a session prepares every
+request anew for cookies, redirects, proxies and traces that bulkip must not
+have: that took two thirds of what a call costs.
+"""
+
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from ssl import SSLCertVerificationError, SSLError
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
-from anyio import Semaphore, fail_after
+from anyio import Semaphore, current_time, fail_after
+from yarl import URL
 
 from bulkip.actions import ACTIONS
-from bulkip.connections import Connector, StaleConnectionError
+from bulkip.connections import Connector, Line, StaleConnectionError
+from bulkip.formdata import encoded
+from bulkip.losses import LOST_BY, after_sending, before_sending
 from bulkip.policy import Timeouts
 from bulkip.version import __version__
 from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply
@@ -29,9 +35,20 @@ USER_AGENT = f"bulkip/{__version__}"
 
 _OWN_SCRIPT = "ip.php"
 _KEPT_HEADERS = ("content-type", "date", "location", "retry-after")
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")  # OpenSSL's words for it
-_LOST_BY = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
-_CUT_SHORT = (ContentLengthError, TransferEncodingError)
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",  # what is decoded without further packages
+    "Content-Type": "application/x-www-form-urlencoded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """A script of the API: how its connections are told apart, and what a request to it begins with."""
+
+    connecting: aiohttp.ClientRequest
+    head: bytes
 
 
 class Transport:
@@ -55,20 +72,17 @@ class Transport:
         self._url = url
         self._token = token
         self._timeouts = timeouts
+        connect_s = min(timeouts.connect_s, timeouts.attempt_s)  # with name resolution
+        self._patience = aiohttp.ClientTimeout(connect=connect_s, sock_connect=connect_s)
         self._connections = connections
         self._writes = writes
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
+        self._scripts: dict[str, _Script] = {}
         self._large = Semaphore(LARGE_AT_ONCE)
 
     async def __aenter__(self) -> Self:
-        """Open the session; connections follow on demand."""
-        self._session = aiohttp.ClientSession(
-            connector=Connector(self._connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_headers(),
-            timeout=_client_timeout(self._timeouts),
-            trust_env=False,
-        )
+        """Begin; connections follow on demand."""
+        self._connector = Connector(self._connections)
         return self
 
     async def __aexit__(
@@ -78,9 +92,9 @@ class Transport:
         _traceback: TracebackType | None,
     ) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.close()
 
     async def send(self, request: ApiRequest) -> Reply:
         """Post a request once and return the answer, or where on the way it was lost.
@@ -90,43 +104,68 @@ class Transport:
         """
         if not self._writes and _is_write(request):
             raise RuntimeError(f"{request.action} writes, and nothing may be written here; nothing was sent")
-        if self._session is None:
+        if self._connector is None:
             raise RuntimeError("the transport is closed; send inside `async with`")
-        form = [("action", request.action), *request.form.items()]
-        if request.needs_token:
-            form.append(("token", self._token()))
-        body = urlencode(form).encode("ascii")
+        body = encoded(request.action, request.form, self._token() if request.needs_token else None)
+        deadline = current_time() + self._timeouts.attempt_s
         try:
-            return await self._exchange(self._session, _address(self._url, request.script), body)
-        except _LOST_BY as error:
-            return _failure(error, self._timeouts)
+            script = self._scripts.get(request.script) or self._learned(request.script)
+            line = await self._connector.line(script.connecting, self._patience)
+        except LOST_BY as error:
+            return before_sending(error, self._timeouts)
+        with line:
+            return await self._exchange(line, b"%b%d\r\n\r\n%b" % (script.head, len(body), body), deadline)
 
-    async def _exchange(self, session: aiohttp.ClientSession, url: str, form: bytes) -> Reply:
-        async with session.post(url, data=form, allow_redirects=False) as response:
-            try:
-                body = await self._read(response.content)
-            except _LOST_BY as error:
-                return replace(_after_sending(error, self._timeouts), answered=True)
-            if body is None:
-                text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
-                return Failure(FailureKind.PROTOCOL, sent=True, message=text, answered=True)
-            names = (name for name in _KEPT_HEADERS if name in response.headers)
-            return Answer(response.status, {name: response.headers[name] for name in names}, body)
+    async def _exchange(self, line: Line, request: bytes, deadline: float) -> Reply:
+        answered = False
+        try:
+            line.send(request, deadline)
+            head, content = await line.answer()
+            answered = True
+            body = await self._read(content)
+        except StaleConnectionError as error:
+            return before_sending(error, self._timeouts)
+        except LOST_BY as error:
+            return after_sending(error, self._timeouts, answered=answered)
+        if body is None:
+            text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
+            return Failure(FailureKind.PROTOCOL, sent=True, message=text, answered=True)
+        return Answer(head.code, _kept(head.headers), body)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes | None:
         """Read a decoded body to its end; None when it is over the cap."""
-        chunks, size, is_large = [], 0, False
+        first = await content.readany()
+        if content.at_eof() and len(first) <= LARGE_BODY:
+            return first
+        chunks, size, is_large = [first], len(first), len(first) > LARGE_BODY
         async with AsyncExitStack() as stack:
+            if is_large:
+                await self._enter_large(stack)
             while chunk := await content.readany():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > BODY_CAP:
                     return None
                 if size > LARGE_BODY and not is_large:
-                    with fail_after(self._timeouts.attempt_s):
-                        await stack.enter_async_context(self._large)
+                    await self._enter_large(stack)
                     is_large = True
             return b"".join(chunks)
+
+    async def _enter_large(self, stack: AsyncExitStack) -> None:
+        with fail_after(self._timeouts.attempt_s):
+            await stack.enter_async_context(self._large)
+
+    def _learned(self, name: str) -> _Script:
+        """Return what a request to a script begins with; those of other modules stand beside `ip.php`."""
+        url = URL(self._url if name == _OWN_SCRIPT else urljoin(self._url, name))
+        if url.scheme not in {"http", "https"}:
+            raise aiohttp.NonHttpUrlClientError(url)
+        request = aiohttp.ClientRequest("POST", url, headers=_HEADERS)
+        request.headers.popall("Content-Length", None)
+        lines = (f"{name}: {value}\r\n" for name, value in request.headers.items())
+        head = f"POST {url.raw_path_qs} HTTP/1.1\r\n{''.join(lines)}Content-Length: "
+        self._scripts[name] = _Script(request, head.encode("ascii"))
+        return self._scripts[name]
 
 
 def _is_write(request: ApiRequest) -> bool:
@@ -135,82 +174,6 @@ def _is_write(request: ApiRequest) -> bool:
     return request.writes or (action is not None and action.writes)
 
 
-def _headers() -> dict[str, str]:
-    return {
-        "User-Agent": USER_AGENT,
-        "Accept": "application/json",
-        "Accept-Encoding": "gzip, deflate",  # what is decoded without further packages
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
-
-
-def _client_timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
-    """Bound the whole attempt, because a time-out between reads never fires on a dripping server."""
-    return aiohttp.ClientTimeout(
-        total=timeouts.attempt_s,
-        connect=timeouts.connect_s,  # with name resolution, which `sock_connect` leaves out
-        sock_connect=timeouts.connect_s,
-    )
-
-
-def _address(url: str, script: str) -> str:
-    """Return the URL of a script; those of other modules stand beside `ip.php`."""
-    return url if script == _OWN_SCRIPT else urljoin(url, script)
-
-
-def _failure(error: Exception, timeouts: Timeouts) -> Failure:
-    """Translate what ended a call; our own words only, for the server's may hold the token."""
-    return _before_sending(error, timeouts) or _after_sending(error, timeouts)
-
-
-def _before_sending(error: Exception, timeouts: Timeouts) -> Failure | None:
-    match error:
-        case aiohttp.ClientConnectorDNSError() | UnicodeError():
-            kind, text = FailureKind.DNS, "the host name does not resolve"
-        case aiohttp.ClientConnectorCertificateError():
-            kind, text = FailureKind.CERTIFICATE, _distrust(error.certificate_error)
-        case aiohttp.ClientSSLError() if _speaks_no_tls(error.os_error):
-            kind, text = FailureKind.NO_TLS, "the server does not speak TLS on this port"
-        case aiohttp.ClientSSLError():
-            kind, text = FailureKind.TLS, "the TLS handshake failed"
-        case aiohttp.ConnectionTimeoutError():
-            kind, text = FailureKind.CONNECT, f"no connection within {timeouts.connect_s:g} s"
-        case aiohttp.ClientConnectorError():
-            kind, text = FailureKind.CONNECT, f"no connection: {_reason(error.os_error)}"
-        case StaleConnectionError():
-            kind, text = FailureKind.NETWORK, "the server did not wait for the request; nothing was sent"
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            kind, text = FailureKind.CONNECT, "the URL of the API cannot be called; check `api.url`"
-        case _:
-            return None
-    return Failure(kind, sent=False, message=text)
-
-
-def _after_sending(error: Exception, timeouts: Timeouts) -> Failure:
-    match error:
-        case TimeoutError():
-            kind, text = FailureKind.TIMEOUT, f"no complete answer within {timeouts.attempt_s:g} s"
-        case aiohttp.ClientPayloadError() if isinstance(error.__cause__, _CUT_SHORT):
-            kind, text = FailureKind.NETWORK, "the connection ended in the middle of the answer"
-        case aiohttp.ServerDisconnectedError():
-            kind, text = FailureKind.NETWORK, "the server closed the connection without an answer"
-        case OSError():
-            kind, text = FailureKind.NETWORK, f"the connection broke: {_reason(error)}"
-        case aiohttp.ClientConnectionError():
-            kind, text = FailureKind.NETWORK, "the connection broke"
-        case _:
-            kind, text = FailureKind.PROTOCOL, "the answer is not valid HTTP"
-    return Failure(kind, sent=True, message=text)
-
-
-def _speaks_no_tls(error: OSError) -> bool:
-    return isinstance(error, SSLError) and error.reason in _NO_TLS
-
-
-def _distrust(error: Exception) -> str:
-    reason = error.verify_message if isinstance(error, SSLCertVerificationError) else "not valid"
-    return f"the server's certificate is not trusted: {reason}"
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else type(error).__name__
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that say something of an answer, names in lower case."""
+    return {name: value for name in _KEPT_HEADERS if (value := headers.get(name)) is not None}
