@@ -1,11 +1,10 @@
 """Which token the calls go out with: fetched, renewed in time, and judged when an answer refuses it."""
 
-from dataclasses import replace
-
 from anyio import Lock, current_time, move_on_after, sleep
 
 from bulkip.brake import Brake
 from bulkip.client import Client
+from bulkip.frozen import replace
 from bulkip.logins import INFO_REQUEST, LOGOUT_REQUEST, login_request
 from bulkip.model import ErrorClass, Purpose
 from bulkip.outage import Breaker

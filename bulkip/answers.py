@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
+from bulkip.frozen import Struct
 from bulkip.model import ErrorClass
 from bulkip.redact import Redactor
 from bulkip.wire import VerdictKind
@@ -15,8 +15,7 @@ _DIGIT_OR_DOT = re.compile(r"[\d.:@]")
 _BEFORE_ECHO = frozenset("\"'`([{<=:«“\u2018")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of the table of answers: its number decides which comes first."""
 
     number: int

@@ -4,14 +4,13 @@ The circuit breaker of design.md §5, as pure functions over frozen data. A call
 is lost when no HTTP status line came back for it.
 """
 
-from dataclasses import dataclass, replace
+from bulkip.frozen import Struct, replace
 
 FIRST_PROBE_S = 1.0
 LONGEST_PROBE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(Struct, frozen=True):
     """What the calls so far say about the way to the server.
 
     `streak` numbers the rows of lost calls, `lost` counts those of the present

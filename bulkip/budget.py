@@ -4,8 +4,7 @@ The retry quota of large cloud clients: a retry costs, a clean success gives a
 little back, and an empty purse halts the run (design.md §5).
 """
 
-from dataclasses import dataclass, replace
-
+from bulkip.frozen import Struct, replace
 from bulkip.model import ErrorClass
 from bulkip.wire import Verdict, VerdictKind
 
@@ -14,8 +13,7 @@ TIMEOUT_COST = 10
 SUCCESS_RETURN = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """What is left of the budget for retries, and how much there was; never more than that."""
 
     full: int

@@ -1,8 +1,8 @@
 """How many items of a run may fail before the rest is left alone (`safety.max_failed`)."""
 
-from dataclasses import dataclass, replace
 from math import ceil
 
+from bulkip.frozen import Struct, replace
 from bulkip.model import Status
 from bulkip.policy import Percent, Share
 
@@ -10,8 +10,7 @@ FAILURES = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT, Status.UNV
 """Every kind of failure counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True):
     """How many items ended in this start, and how many of them badly, against what is allowed.
 
     A percentage is of `planned` items, and is not applied before `min_sample`

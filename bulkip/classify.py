@@ -1,7 +1,6 @@
 """What does a reply mean? One pure function from a request and its reply to a verdict (api.md §4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -20,6 +19,7 @@ from bulkip.answers import (
 )
 from bulkip.envelope import Envelope, UnreadableError, read_envelope
 from bulkip.followups import usable_key
+from bulkip.frozen import Struct, replace
 from bulkip.model import ErrorClass
 from bulkip.redact import Redactor
 from bulkip.redirects import clean_origin
@@ -59,8 +59,7 @@ _ROWS: Mapping[int, Row] = MappingProxyType(
 _PARSE_FAILURES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """An answer with all that its verdict depends on."""
 
     request: ApiRequest

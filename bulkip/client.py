@@ -1,8 +1,8 @@
 """How one call is made: place, write-ahead, pace, wire, verdict, and the books kept on it."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from anyio import CancelScope, current_time, get_cancelled_exc_class, move_on_af
 from bulkip.brake import Brake
 from bulkip.budget import retry_cost
 from bulkip.errors import StoreError
+from bulkip.frozen import replace
 from bulkip.gate import Gate
 from bulkip.model import ErrorClass
 from bulkip.outage import Breaker
@@ -100,11 +101,13 @@ class Client:
         With `knock` it goes out although the breaker is open; `within_s` cuts
         it off before its own time-out.
         """
-        async with AsyncExitStack() as stack:
-            if not await self._may_send(stack, request, attempt, knock=knock):
-                return None
+        if not await self._admitted(request, attempt, knock=knock):
+            return None
+        try:
             sent_at, wall = current_time(), self.judge.wall()
             reply = await self._carry(request, attempt, wall, within_s)
+        finally:
+            self._gate.leave()
         verdict = self._capped(self.judge.verdict(request, reply, self.judge.wall()))
         verdict = self._noted(verdict, reply, sent_at, knock=knock)
         known = self._watch.readable
@@ -132,9 +135,20 @@ class Client:
             self.under_way -= 1
         return OUT_OF_TIME
 
-    async def _may_send(
-        self, stack: AsyncExitStack, request: ApiRequest, attempt: Attempt, *, knock: bool
-    ) -> bool:
+    async def _admitted(self, request: ApiRequest, attempt: Attempt, *, knock: bool) -> bool:
+        """Wait until a call may be sent, and hold its place; False when the run stopped before.
+
+        A read that need not wait for anything does not even ask who would end its wait.
+        """
+        if not request.writes and self._brake.stop is None and self._gate.is_free:
+            await self._gate.enter()
+            await self._gate.turn()
+            return True
+        with self._brake.waiting() as scope:
+            await self._wait(request, attempt, knock=knock)
+        return not scope.cancelled_caught
+
+    async def _wait(self, request: ApiRequest, attempt: Attempt, *, knock: bool) -> None:
         """Wait for the server to be there, a place, the write-ahead and the pace, in this order.
 
         The pace comes last, so that neither a slow disk nor a full house
@@ -142,22 +156,24 @@ class Client:
         meanwhile, the call gives its place back and begins anew.
         """
         breaker = self._gate.breaker
-        with self._brake.waiting() as scope:
-            while True:
-                if breaker.is_open and not knock:
-                    await breaker.closed()
-                await stack.enter_async_context(self._gate.place())
+        while True:
+            if breaker.is_open and not knock:
+                await breaker.closed()
+            await self._gate.enter()
+            try:
                 await self._gate.cooled_down()
                 if request.writes:
                     await self._begin(attempt)
                 else:
                     await self._gate.turn()
                 if knock or not breaker.is_open:
-                    break
+                    return
                 if request.writes:
                     await self._withdraw(attempt)
-                await stack.aclose()
-        return not scope.cancelled_caught
+            except BaseException:
+                self._gate.leave()
+                raise
+            self._gate.leave()
 
     def _noted(self, verdict: Verdict, reply: Reply, sent_at: float, *, knock: bool) -> Verdict:
         """Add what the call says beside its answer: its time, its price, and whose fault its loss is."""

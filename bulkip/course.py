@@ -1,14 +1,13 @@
 """How far an item has come in one start, and what its calls have cost it."""
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
 
+from bulkip.frozen import Struct, replace
 from bulkip.model import Purpose
 from bulkip.wire import Verdict, VerdictKind
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """How far an item has come in this start.
 
     `wanted` is what a reading shows after the write (PTR names, of update_ptr),

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ from typing import Any, TypeAlias
 from bulkip.actions import ACTIONS
 from bulkip.actions.checks import address
 from bulkip.exactjson import MOST_DIGITS, exact_number
+from bulkip.frozen import Struct
 from bulkip.model import JsonValue
 from bulkip.wire import ApiRequest
 
@@ -32,8 +32,7 @@ class UnreadableError(ValueError):
     """Raised when a body is not strict JSON; the text says why in our own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """A JSON object from the server.
 
     `repaired` says that its escapes had to be mended, so that it may be

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bulkip.frozen import Struct
 from bulkip.model import Counts, Item, Rate, Result
 
 
@@ -28,16 +29,14 @@ class StageStarted:
     done: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSettled:
+class ItemSettled(Struct, frozen=True):
     """An item has its result, and the result is in the run store."""
 
     item: Item
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
-class ValueRead:
+class ValueRead(Struct, frozen=True):
     """The value before a write was read and stored."""
 
     item: Item
@@ -65,13 +64,11 @@ class ItemProved:
     holds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CallSent:
+class CallSent(Struct, frozen=True):
     """A call leaves for the server, whatever it is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemParked:
+class ItemParked(Struct, frozen=True):
     """An item waits so many seconds for its next call: in `back-off`, or for its write to settle."""
 
     item: Item

@@ -1,7 +1,6 @@
 """Which call may go now: in-flight places, cool-down, breaker and pace, for every call alike."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 from anyio import Semaphore, current_time, sleep_until
@@ -16,6 +15,10 @@ class Limiter(Protocol):
 
     async def acquire(self) -> None:
         """Wait until one more call may go out."""
+        ...
+
+    def is_free(self, now: float) -> bool:
+        """Say whether a call may go out at this moment, so that asking for it is no wait."""
         ...
 
     def hold_until(self, time: float) -> None:
@@ -47,16 +50,25 @@ class Gate:
         self._rates = limits.rate
         self._slowed = False
         self._limiter = limiter
-        self._places = Semaphore(limits.concurrency)
+        self._places = Semaphore(limits.concurrency, fast_acquire=True)
         self._tell = tell
         self._paused_until = 0.0
         self._pauses = 0
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold an in-flight place."""
-        async with self._places:
-            yield
+    @property
+    def is_free(self) -> bool:
+        """Whether a call that asks now may go at once."""
+        now = current_time()
+        free = self._places.value > 0 and not self.breaker.is_open and not self.is_old(now)
+        return free and self._limiter.is_free(now)
+
+    async def enter(self) -> None:
+        """Take an in-flight place; whoever has one calls `leave` in the end."""
+        await self._places.acquire()
+
+    def leave(self) -> None:
+        """Give an in-flight place back."""
+        self._places.release()
 
     async def cooled_down(self) -> None:
         """Wait until no cool-down is on."""

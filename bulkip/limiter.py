@@ -114,7 +114,13 @@ class Pacer:
         self._share = Share(now)
 
     async def acquire(self) -> None:
-        """Wait until one more call may go out."""
+        """Wait until one more call may go out; where that is now, no slot is made for it."""
+        now = current_time()
+        if self.is_free(now):
+            await self._bucket.acquire()  # which has capacity, so this is no wait
+            for window in self._windows:
+                window.note(1, now)
+            return
         permission = _Permission()
         self._waiting.append(permission)
         self._asked.set()
@@ -125,6 +131,12 @@ class Pacer:
                 self._waiting.remove(permission)
             raise
         self._leave(permission)
+
+    def is_free(self, now: float) -> bool:
+        """Say whether nobody waits, and every rate allows one more call at this moment."""
+        if self._waiting or self._opens_at() > now or self._share.at(now) < 1:
+            return False
+        return min(window.room(now) for window in self._windows) > 0 and self._bucket.has_capacity()
 
     def hold_until(self, time: float) -> None:
         """Hand out nothing before this time of the loop's clock, and regain nothing of the pace."""

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
+from bulkip.frozen import Struct
+
 JsonValue: TypeAlias = "str | int | float | Decimal | bool | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON holds; what the API answers has no floats, because its figures are kept to the last digit."""
 
@@ -165,16 +167,14 @@ class Item:
     known: Known | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """The PTR names that a reading found before a write; empty when there was none."""
 
     names: tuple[str, ...]
     read_at: float  # Unix seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How an item ended. `names` are the PTR names known to be there afterwards."""
 
     status: Status

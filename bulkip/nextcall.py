@@ -1,11 +1,10 @@
 """Which call does an item make next, and what does its answer show of the item?"""
 
-from dataclasses import replace
-
 from bulkip.actions import ACTIONS
 from bulkip.actions.eq_list import search_request
 from bulkip.course import Course
 from bulkip.followups import check_request
+from bulkip.frozen import replace
 from bulkip.model import Item, Purpose
 from bulkip.wire import ApiRequest, Verdict, VerdictKind
 

@@ -4,13 +4,13 @@ Every function is pure. A write whose outcome is in doubt is never sent again
 before a reading has shown that it did not happen (design.md §5).
 """
 
-from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
 from bulkip.actions.eq_list import NOT_LOOKED_UP, not_one, servers_in
 from bulkip.course import Course, after_call
 from bulkip.followups import check_after_s
+from bulkip.frozen import Struct, replace
 from bulkip.hostnames import same_names
 from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
@@ -29,8 +29,7 @@ BLOCKED_TRIES = 2
 """An edge that blocks us is asked once more, then the item has failed (api.md §4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Go on with this course after so many seconds; `cleared` as in Settled.
 
     `because` is the answer that is asked for again, None when nothing is. A
@@ -44,8 +43,7 @@ class Again:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The item has ended; `cleared` says that a reading removed every doubt about its writes.
 
     One that is `blind` has not: it goes on without its value before, for the
@@ -57,15 +55,13 @@ class Settled:
     blind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The value before the write was read; the item itself is still to do."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The server of an address was found; the item itself is still to do."""
 
     server: str
@@ -74,8 +70,7 @@ class Found:
 Decision: TypeAlias = Again | Settled | Seen | Found
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(Struct, frozen=True):
     """The end of an item whose last call was lost, held back until its streak is over.
 
     Should the server turn out to have been away, `appeal` is how it goes on.

@@ -1,7 +1,6 @@
 """Which item a free worker takes next: one whose wait is over, or a fresh one from the store."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -10,6 +9,7 @@ from anyio import Event, Lock, create_task_group, current_time, move_on_at
 
 from bulkip.brake import Brake
 from bulkip.course import Course
+from bulkip.frozen import Struct, replace
 from bulkip.proof import next_poll_s
 from bulkip.retry import Sentence
 from bulkip.store import PlannedItem
@@ -20,8 +20,7 @@ PARKED_MOST = 2_000
 """So many items may wait for their next attempt before no fresh one is begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """The items of one address that are still to do, and how far the first of them has come.
 
     A `sentence` is how the first one ends, unless the server was away. `looks`
@@ -36,8 +35,7 @@ class Turn:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parked(Generic[T]):
+class Parked(Struct, Generic[T], frozen=True):
     """A turn that goes on after so many seconds."""
 
     turn: T
@@ -71,12 +69,13 @@ class Scheduler(Generic[T]):
         """Take fresh turns from the feed until it is empty or the brake is pulled."""
         self._feed = feed
         self._brake = brake
-        self._feeding = Lock()
+        self._feeding = Lock(fast_acquire=True)
         self._fed = False
         self._parked: list[tuple[float, int, T]] = []
         self._order = count()
         self._active = 0
         self._moved = Event()
+        self._idle = 0  # workers that wait for something to move
 
     async def run(self, workers: int, step: Step[T]) -> None:
         """Work on every turn with a fixed number of workers; returns when all are done."""
@@ -126,9 +125,14 @@ class Scheduler(Generic[T]):
 
     async def _until_something_moves(self) -> None:
         due = self._parked[0][0] if self._parked else float("inf")
-        with self._brake.waiting(), move_on_at(due):
-            await self._moved.wait()
+        self._idle += 1
+        try:
+            with self._brake.waiting(), move_on_at(due):
+                await self._moved.wait()
+        finally:
+            self._idle -= 1
 
     def _stir(self) -> None:
-        self._moved.set()
-        self._moved = Event()
+        if self._idle:
+            self._moved.set()
+            self._moved = Event()

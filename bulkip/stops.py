@@ -1,8 +1,9 @@
 """When one answer stops the whole run, and as what it ends."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from bulkip.frozen import Struct, replace
 from bulkip.model import ErrorClass
 from bulkip.wire import Verdict, VerdictKind
 
@@ -34,8 +35,7 @@ class Stop:
     lifting: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """What the answers so far say about the server as a whole."""
 
     readable: bool = False

@@ -1,10 +1,10 @@
 """What goes over the wire and what it means: a request, its reply, and the verdict on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from bulkip.frozen import Struct
 from bulkip.model import ErrorClass, JsonValue
 
 
@@ -39,8 +39,7 @@ class FailureKind(StrEnum):
     PROTOCOL = "protocol"  # not HTTP, or a body over the cap
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(Struct, frozen=True):
     """One call as the API documents it, without the token.
 
     `form` goes out in this order, after `action`. `writes` says whether the
@@ -54,8 +53,7 @@ class ApiRequest:
     needs_token: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An HTTP answer: header names in lower case, the body decoded and within the cap."""
 
     status: int
@@ -63,8 +61,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A call without an answer; the request may have been `sent`, a status line `answered` to it."""
 
     kind: FailureKind
@@ -76,8 +73,7 @@ class Failure:
 Reply: TypeAlias = Answer | Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a reply means.
 
     `value` is the action's typed answer; `in_doubt` says that a write may

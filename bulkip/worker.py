@@ -1,7 +1,7 @@
 """What one worker does with an item: ask, judge, decide, and write down how it ended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from random import Random
 
@@ -14,6 +14,7 @@ from bulkip.brake import Brake
 from bulkip.course import Course, acquitted
 from bulkip.events import Event, ItemParked, ItemSettled, ServerFound, ValueRead
 from bulkip.expectations import compared
+from bulkip.frozen import replace
 from bulkip.hostnames import same_names
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.nextcall import request_of, with_shown

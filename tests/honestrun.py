@@ -9,6 +9,7 @@ from typing import Any
 
 from anyio import run
 
+from bulkip.frozen import replace as replaced
 from bulkip.keys import key_of
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.store import Attempt, Choice, Outcome, RunWriter, open_writer, reopen
@@ -78,7 +79,7 @@ async def _first_start(folder: Path, items: Sequence[Item]) -> None:
         await _ended(writer, changed, [SEEN, ACCEPTED], _result(Status.CHANGED, changed))
         note = "confirmed by read-back"
         await _ended(
-            writer, shown, [SEEN, LOST, READ_BACK], replace(_result(Status.CHANGED, shown), note=note)
+            writer, shown, [SEEN, LOST, READ_BACK], replaced(_result(Status.CHANGED, shown), note=note)
         )
         await _ended(writer, same, [SEEN], _result(Status.UNCHANGED, same))
         failed = Result(Status.FAILED, ErrorClass.PERMISSION, message="permission denied", http_status=200)

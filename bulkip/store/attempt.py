@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bulkip.frozen import Struct
 from bulkip.model import ErrorClass, Item, Purpose
 
 
@@ -22,8 +23,7 @@ class Attempt:
     about: Item | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a call ended; times are Unix seconds."""
 
     sent_at: float

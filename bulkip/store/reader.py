@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from bulkip.errors import StoreError
+from bulkip.frozen import Struct
 from bulkip.model import Before, Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
@@ -31,8 +32,7 @@ StoredRow: TypeAlias = sqlite3.Row
 """An item with its outcome as the store has it; columns by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedItem:
+class PlannedItem(Struct, frozen=True):
     """An item with what the store knows of it when a start takes it up.
 
     `in_doubt` says that a write of it may have happened, `refused` that the

@@ -32,7 +32,7 @@ ENDED = ("generation", "status", "error_class", "error_code", "message", "http_s
          "note", "names", "settled_at")  # fmt: skip
 FACTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
-        FINISH_ATTEMPT: ("attempt", (*CALL, "item", "number")),
+        FINISH_ATTEMPT: ("attempt", ("item", "number", "start", "purpose", *CALL)),
         WHOLE_ATTEMPT: ("attempt", ("item", "number", "start", "purpose", *CALL)),
         WITHDRAW_ATTEMPT: ("withdrawn", ("item", "number")),
         CLEAR_DOUBT: ("settled", ("item",)),

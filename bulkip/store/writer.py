@@ -15,6 +15,8 @@ from bulkip.events import NotStored
 from bulkip.model import Before, Item, Result
 from bulkip.proof import Proof
 from bulkip.store.attempt import Attempt, Outcome
+from bulkip.store.batches import execute_all
+from bulkip.store.group import Group
 from bulkip.store.place import StorePlace
 from bulkip.store.reader import PlannedItem
 from bulkip.store.schema import check_ours, storage_errors, store_path
@@ -31,6 +33,9 @@ from bulkip.store.statements import (
     WHOLE_ATTEMPT,
     WITHDRAW_ATTEMPT,
     Statement,
+    begun_columns,
+    ended_columns,
+    names_text,
     result_columns,
 )
 from bulkip.store.unsaved import not_stored
@@ -43,16 +48,6 @@ WAITING_GROUPS_OF = 4_000  # statements that may wait for a commit before writer
 PAGE = 500  # facts that are told between two looks at the store
 
 
-class _Group:
-    """Statements that are committed together, and who waits for that."""
-
-    def __init__(self) -> None:
-        self.statements: list[Statement] = []
-        self.committed: list[Callable[[], None]] = []
-        self.done = Event()
-        self.error: StoreError | None = None
-
-
 class RunWriter:
     """Owns the writing connection of a run store; made by `open_writer`."""
 
@@ -60,7 +55,7 @@ class RunWriter:
         """Take over the connection; nothing else may use it."""
         self._place = place
         self._connection = connection
-        self._group = self._committing = _Group()
+        self._group = self._committing = Group()
         self._wake = Event()
         self._turn = Lock()  # one statement after another, whichever thread runs it
         self._closing = False
@@ -71,16 +66,11 @@ class RunWriter:
 
     async def begin_attempt(self, attempt: Attempt, now: float) -> None:
         """Commit a write that is about to be sent; it may go out when this returns."""
-        columns = (attempt.item, attempt.number, attempt.start, attempt.purpose, now)
-        await self._committed(
-            (BEGIN_ATTEMPT, (*columns, _names(attempt.wanted), _names(attempt.seen)), attempt.about)
-        )
+        await self._committed((BEGIN_ATTEMPT, begun_columns(attempt, now), attempt.about))
 
     async def finish_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write how a begun attempt ended."""
-        o = outcome
-        columns = (o.sent_at, o.finished_at, o.outcome, o.error_class, o.http_status, o.message, o.in_doubt)
-        await self._queue((FINISH_ATTEMPT, (*columns, attempt.item, attempt.number), attempt.about))
+        await self._queue((FINISH_ATTEMPT, ended_columns(attempt, outcome), attempt.about))
 
     async def withdraw_attempt(self, attempt: Attempt) -> None:
         """Take back a begun attempt that was never sent."""
@@ -88,10 +78,7 @@ class RunWriter:
 
     async def record_attempt(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write a call that needed no write-ahead, after it ended."""
-        o = outcome
-        begun = (attempt.item, attempt.number, attempt.start, attempt.purpose, o.sent_at, o.finished_at)
-        ended = (o.outcome, o.error_class, o.http_status, o.message, o.in_doubt)
-        await self._queue((WHOLE_ATTEMPT, (*begun, *ended), attempt.about))
+        await self._queue((WHOLE_ATTEMPT, ended_columns(attempt, outcome), attempt.about))
 
     async def clear_doubt(self, item: Item) -> None:
         """Note that a reading settled every doubt about the writes of an item."""
@@ -99,7 +86,7 @@ class RunWriter:
 
     async def record_before(self, item: Item, before: Before, then: Callable[[], None]) -> None:
         """Write the value seen before a write, and call `then` once it is committed."""
-        await self._queue((READING, (item.number, _names(before.names), before.read_at), item), then)
+        await self._queue((READING, (item.number, names_text(before.names), before.read_at), item), then)
 
     async def settle(
         self, item: Item, generation: int, result: Result, now: float, then: Callable[[], None]
@@ -165,22 +152,19 @@ class RunWriter:
             return
         group = self._add(statement, then)
         if len(group.statements) > WAITING_GROUPS_OF:
-            await group.done.wait()
+            await group.wait()
 
-    def _add(self, statement: Statement, then: Callable[[], None] | None) -> _Group:
-        group = self._group
-        group.statements.append(statement)
-        if then is not None:
-            group.committed.append(then)
+    def _add(self, statement: Statement, then: Callable[[], None] | None) -> Group:
+        self._group.add(statement, then)
         self._wake.set()
-        return group
+        return self._group
 
     def _told(self, failure: StoreError) -> StoreError:
         self._heard = True
         return failure
 
-    async def _wait_for(self, group: _Group) -> None:
-        await group.done.wait()
+    async def _wait_for(self, group: Group) -> None:
+        await group.wait()
         if group.error is not None:
             raise self._told(group.error)
 
@@ -190,25 +174,24 @@ class RunWriter:
             while not self._closing or self._group.statements:
                 if not self._group.statements:
                     await self._wake.wait()
+                await self._group.complete()
                 self._wake = Event()
-                self._committing, self._group = self._group, _Group()
+                self._committing, self._group = self._group, Group()
                 if self._committing.statements:
                     await self._commit(self._committing)
 
-    async def _commit(self, group: _Group) -> None:
+    async def _commit(self, group: Group) -> None:
+        error: StoreError | None = None
         try:
             async with self._turn:
                 await to_thread.run_sync(self._commit_now, group.statements)
-        except StoreError as error:
-            group.error = self.failure or error
+        except StoreError as failure:
+            error = self.failure or failure
             self._unsaved += group.statements
             if self.failure is None:
-                self.failure = error
-                self.halt(error)
-        group.done.set()
-        if group.error is None:
-            for then in group.committed:
-                then()
+                self.failure = failure
+                self.halt(failure)
+        group.end(error)
 
     def _commit_now(self, statements: list[Statement]) -> None:
         if self.failure is not None:
@@ -217,8 +200,7 @@ class RunWriter:
         with storage_errors(self._place.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for sql, columns, _ in statements:
-                    self._connection.execute(sql, columns)
+                execute_all(self._connection, statements)
                 self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # a full disk rolls back by itself
@@ -230,6 +212,7 @@ class RunWriter:
         """Ask the writing loop to end after its last group."""
         self._closing = True
         self._wake.set()
+        self._group.hurry()
 
     async def release(self, tell: Callable[[NotStored], None]) -> None:
         """Tell what the store did not take, if it failed, and close its file."""
@@ -292,7 +275,3 @@ def _opened(path: Path) -> RunWriter:
         except BaseException:
             connection.close()
             raise
-
-
-def _names(names: tuple[str, ...] | None) -> str | None:
-    return None if names is None else json.dumps(names, ensure_ascii=False)

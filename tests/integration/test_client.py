@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from itertools import pairwise
@@ -19,6 +19,7 @@ from bulkip.brake import Brake
 from bulkip.classify import classify
 from bulkip.client import Client, Judge
 from bulkip.events import Event, Waiting
+from bulkip.frozen import replace
 from bulkip.gate import Gate
 from bulkip.limiter import Pacer
 from bulkip.model import ErrorClass, Purpose, Rate

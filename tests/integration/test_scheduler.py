@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from anyio import create_task_group, current_time, sleep
 
 from bulkip.brake import Brake
 from bulkip.course import Course
+from bulkip.frozen import replace
 from bulkip.model import ErrorClass, Item, Purpose
 from bulkip.scheduler import PARKED_MOST, Parked, Scheduler, Turn
 from bulkip.stops import Stop, StopKind

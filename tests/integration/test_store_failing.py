@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bulkip.errors import StoreError
+from bulkip.frozen import replace
 from bulkip.model import Result, Status
 from bulkip.store import RunWriter, open_writer
 from tests.storedruns import SETTLED_AT, attempt, frozen, item, settle

@@ -10,6 +10,7 @@ import pytest
 
 from bulkip.errors import StoreError
 from bulkip.events import NotStored
+from bulkip.frozen import replace as changed
 from bulkip.model import Before, ErrorClass, Purpose, Result, Status
 from bulkip.reports.rows import FIELDS
 from bulkip.reports.unsaved import unsaved_line
@@ -77,7 +78,7 @@ CASES: dict[str, tuple[Doing, Doing, dict[str, Any]]] = {
     "read": (
         nothing_yet,
         lambda writer: writer.record_attempt(
-            replace(WRITE, purpose=Purpose.READBACK), replace(outcome(), error_class=ErrorClass.SERVER)
+            replace(WRITE, purpose=Purpose.READBACK), changed(outcome(), error_class=ErrorClass.SERVER)
         ),
         {"unsaved": "attempt", "purpose": "readback", "outcome": "success", "error_class": "server"},
     ),
@@ -133,7 +134,7 @@ async def test_group_that_fails_is_told_whole(run_dir: Path) -> None:
         await settle(writer, item(2), CHANGED)
         await writer.flush()
         await settle(writer, item(3), CHANGED)
-        await settle(writer, item(4), replace(CHANGED, message="x" * 100_000))
+        await settle(writer, item(4), changed(CHANGED, message="x" * 100_000))
         with pytest.raises(StoreError):
             await writer.flush()
 
@@ -177,7 +178,7 @@ async def test_fact_needs_no_store_to_name_its_item(run_dir: Path) -> None:
 
 async def test_printed_fact_obeys_no_terminal(run_dir: Path) -> None:
     """Whatever a server said, a line of JSON is ASCII without control characters."""
-    rude = replace(CHANGED, message="\x1b[2J\u202eevil\udc80\n")
+    rude = changed(CHANGED, message="\x1b[2J\u202eevil\udc80\n")
 
     told: list[NotStored] = []
     async with open_writer(run_dir, told.append) as writer:

@@ -11,6 +11,7 @@ from anyio import CancelScope, create_task_group
 from anyio.lowlevel import checkpoint
 
 from bulkip.errors import StoreError
+from bulkip.frozen import replace as changed
 from bulkip.model import Before, ErrorClass, Result, Status
 from bulkip.store import open_writer
 from tests.storedruns import SETTLED_AT, attempt, frozen, item, outcome, settle
@@ -158,7 +159,7 @@ async def test_error_of_the_run_keeps_its_results(run_dir: Path) -> None:
 
 async def test_begun_attempt_is_completed(run_dir: Path) -> None:
     """How a write ended stands in the line that announced it."""
-    ended = replace(outcome(), error_class=ErrorClass.INVALID, message="malformed IP", outcome="permanent")
+    ended = changed(outcome(), error_class=ErrorClass.INVALID, message="malformed IP", outcome="permanent")
 
     async with open_writer(run_dir) as writer:
         await writer.begin_attempt(attempt(7), 1.0)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkip.csvtargets import csv_targets
+from bulkip.frozen import replace as changed
 from bulkip.model import ErrorClass, Heading, Item, Place, Problem, Result, Status, Target
 from bulkip.reports import FORMATS
 from bulkip.reports.failed_csv import Layout
@@ -107,7 +108,7 @@ def test_line_ends_inside_a_cell_are_quoted(tmp_path: Path) -> None:
 
 def test_text_from_outside_is_defused(tmp_path: Path) -> None:
     """What a server says cannot calculate, and holds nothing that loading the file would refuse."""
-    hostile = replace(FAILED, error_code="=1+1", message="@SUM(1)\u202e\x1b")
+    hostile = changed(FAILED, error_code="=1+1", message="@SUM(1)\u202e\x1b")
     frozen(tmp_path, [one := listed(1, "n", "203.0.0.1", "x")])
     settled(tmp_path, (one, hostile))
 

@@ -36,6 +36,16 @@ async def opened(places: int = 4, told: list[Waiting] | None = None) -> AsyncIte
         pacing.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def placed(gate: Gate) -> AsyncIterator[None]:
+    """Hold an in-flight place."""
+    await gate.enter()
+    try:
+        yield
+    finally:
+        gate.leave()
+
+
 @pytest.mark.parametrize("places", [1, 3, 10])
 async def test_no_more_in_flight_than_places(places: int) -> None:
     """However many calls want to go, no more than `places` are between asking and answer."""
@@ -43,7 +53,7 @@ async def test_no_more_in_flight_than_places(places: int) -> None:
 
     async def call(gate: Gate) -> None:
         nonlocal inside, most
-        async with gate.place():
+        async with placed(gate):
             await gate.turn()
             inside += 1
             most = max(most, inside)
@@ -61,15 +71,15 @@ async def test_place_of_a_cancelled_call_is_free_again() -> None:
     """A call that is cancelled, waiting or in flight, gives its place back."""
     async with opened(places=1) as gate:
         with move_on_after(1):
-            async with gate.place():
+            async with placed(gate):
                 await sleep(10)
-        async with gate.place():
+        async with placed(gate):
             with move_on_after(1):
-                async with gate.place():
+                async with placed(gate):
                     pass
 
         with move_on_after(1) as reached:
-            async with gate.place():
+            async with placed(gate):
                 pass
 
     assert not reached.cancelled_caught

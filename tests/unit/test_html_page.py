@@ -13,6 +13,7 @@ from anyio import run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkip.frozen import replace as changed
 from bulkip.model import ErrorClass, JsonValue, Result, Status
 from bulkip.reports import FORMATS
 from bulkip.reports.htmlpage.amounts import Amount, Traffic, digits, traffic_in
@@ -310,7 +311,7 @@ def test_rows_are_in_the_page_with_their_calls(tmp_path: Path) -> None:
 
 def test_many_messages_of_a_class_stay_few_examples(tmp_path: Path) -> None:
     """A class with a message of its own for each item shows the count of all and a few of them."""
-    pairs = [(item(n), replace(FAILED, message=f"no such address {n}")) for n in range(1, 81)]
+    pairs = [(item(n), changed(FAILED, message=f"no such address {n}")) for n in range(1, 81)]
     frozen(tmp_path, [one for one, _ in pairs])
     settled(tmp_path, *pairs)
 

@@ -10,6 +10,7 @@ import pytest
 from anyio import run
 
 from bulkip.cli.desk import Answers, TerminalDesk
+from bulkip.frozen import replace as changed
 from bulkip.model import Counts, ErrorClass, Result, Status
 from bulkip.policy import ReportSpec
 from bulkip.progress import Silent
@@ -142,7 +143,7 @@ def test_recap_breaks_between_words(tmp_path: Path, width: int) -> None:
 )
 def test_example_is_one_bounded_piece_of_text(tmp_path: Path, message: str | None, told: str) -> None:
     """What a server says takes a bounded place in the recap, and means nothing there."""
-    assert f"example: {told}\n" in recap(tmp_path, [replace(REFUSED, message=message)])
+    assert f"example: {told}\n" in recap(tmp_path, [changed(REFUSED, message=message)])
 
 
 def test_every_error_class_has_a_hint() -> None:

@@ -11,6 +11,7 @@ from anyio import run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkip.frozen import replace as changed
 from bulkip.model import Before, ErrorClass, Item, Result, Status
 from bulkip.policy import REPORT_FORMATS
 from bulkip.reports import FILES, FORMATS
@@ -191,10 +192,10 @@ def test_defused_text_begins_with_no_formula(text: str) -> None:
 @pytest.mark.parametrize(
     ("field", "result"),
     [
-        pytest.param("error_code", replace(FAILED, error_code="=1+1"), id="error_code"),
-        pytest.param("message", replace(FAILED, message="=1+1"), id="message"),
-        pytest.param("note", replace(FAILED, note="=1+1"), id="note"),
-        pytest.param("after", replace(FAILED, names=("=1+1",)), id="after"),
+        pytest.param("error_code", changed(FAILED, error_code="=1+1"), id="error_code"),
+        pytest.param("message", changed(FAILED, message="=1+1"), id="message"),
+        pytest.param("note", changed(FAILED, note="=1+1"), id="note"),
+        pytest.param("after", changed(FAILED, names=("=1+1",)), id="after"),
     ],
 )
 def test_fields_from_outside_are_defused(tmp_path: Path, field: str, result: Result) -> None:
@@ -220,7 +221,7 @@ def test_fields_from_outside_are_defused(tmp_path: Path, field: str, result: Res
 def test_awkward_text_stays_in_its_field(tmp_path: Path, text: str) -> None:
     """Commas, quotes, line ends and control characters neither break a row nor get lost."""
     frozen(tmp_path, [item(1), item(2)])
-    settled(tmp_path, (item(1), replace(FAILED, message=text)))
+    settled(tmp_path, (item(1), changed(FAILED, message=text)))
 
     told = ([row["message"] for row in rows] for rows in (csv_rows(tmp_path), json_rows(tmp_path)))
     assert list(told) == [[text, "the run has not ended"]] * 2

@@ -1,11 +1,11 @@
 """What follows from an answer: send again, read back, or settle."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 
 from bulkip.course import Course
+from bulkip.frozen import replace
 from bulkip.model import ErrorClass, Purpose
 from bulkip.policy import RetryPolicy
 from bulkip.retry import Again, Decision, Found, Seen, Settled, decide
@@ -283,7 +283,7 @@ def test_only_a_telling_reading_clears_a_doubt(answers: tuple[Verdict, ...], cle
 )
 def test_failure_keeps_the_servers_words(verdict: Verdict) -> None:
     """A failed item says class, code, text and HTTP status of the last answer."""
-    decision = decide(replace(POLICY, attempts=1), SETTLE_S, READ, verdict, dice())
+    decision = decide(RetryPolicy(attempts=1), SETTLE_S, READ, verdict, dice())
 
     assert isinstance(decision, Settled)
     result = decision.result

@@ -1,6 +1,5 @@
 """How long an item waits before its next call."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkip.course import Course
+from bulkip.frozen import replace
 from bulkip.model import ErrorClass, Purpose
 from bulkip.policy import RetryPolicy
 from bulkip.retry import Again, backoff_s, decide

@@ -1,13 +1,14 @@
 """What no sequence of answers, however unlucky, can make of an item."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkip.course import Course
+from bulkip.frozen import replace
 from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
 from bulkip.retry import Again, Settled, decide
