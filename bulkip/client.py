@@ -140,9 +140,7 @@ class Client:
 
         A read that need not wait for anything does not even ask who would end its wait.
         """
-        if not request.writes and self._brake.stop is None and self._gate.is_free:
-            await self._gate.enter()
-            await self._gate.turn()
+        if not request.writes and self._brake.stop is None and await self._gate.enter_now():
             return True
         with self._brake.waiting() as scope:
             await self._wait(request, attempt, knock=knock)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import isfinite
@@ -60,9 +61,10 @@ class Envelope(Struct, frozen=True):
     @property
     def claims_failure(self) -> bool:
         """Whether `result`, `code` or `error` says that the call failed."""
+        result, code = self.fields.get("result"), self.fields.get("code")
         return (
-            _is_failing_result(self.fields.get("result"))
-            or _is_failing_code(self.fields.get("code"))
+            (result not in _SUCCESSES and _is_failing_result(result))
+            or (code is not None and _is_failing_code(code))
             or _is_error(self.fields.get("error"))
         )
 
@@ -130,7 +132,7 @@ def _decoded(body: bytes) -> str:
     if len(body) > LONGEST_FOREIGN and (not body.isascii() or b"\\u" in body):
         raise UnreadableError("too long for a text beyond ASCII")
     try:
-        return body.decode("utf-8-sig")
+        return body.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError:
         raise UnreadableError("not UTF-8") from None
 

@@ -18,7 +18,11 @@ class Limiter(Protocol):
         ...
 
     def is_free(self, now: float) -> bool:
-        """Say whether a call may go out at this moment, so that asking for it is no wait."""
+        """Say whether a call may go out at this moment."""
+        ...
+
+    async def take(self, now: float) -> None:
+        """Count a call that goes out at this moment, because it may; this is no wait."""
         ...
 
     def hold_until(self, time: float) -> None:
@@ -55,12 +59,16 @@ class Gate:
         self._paused_until = 0.0
         self._pauses = 0
 
-    @property
-    def is_free(self) -> bool:
-        """Whether a call that asks now may go at once."""
+    async def enter_now(self) -> bool:
+        """Take a place and a turn where both are to be had at this moment; False where one is not."""
         now = current_time()
-        free = self._places.value > 0 and not self.breaker.is_open and not self.is_old(now)
-        return free and self._limiter.is_free(now)
+        shut = self.breaker.is_open or self.is_old(now)
+        if shut or not self._places.value or not self._limiter.is_free(now):
+            return False
+        self._places.acquire_nowait()
+        await self._limiter.take(now)
+        self._tell(CallSent())
+        return True
 
     async def enter(self) -> None:
         """Take an in-flight place; whoever has one calls `leave` in the end."""

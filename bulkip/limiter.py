@@ -117,9 +117,7 @@ class Pacer:
         """Wait until one more call may go out; where that is now, no slot is made for it."""
         now = current_time()
         if self.is_free(now):
-            await self._bucket.acquire()  # which has capacity, so this is no wait
-            for window in self._windows:
-                window.note(1, now)
+            await self.take(now)
             return
         permission = _Permission()
         self._waiting.append(permission)
@@ -137,6 +135,12 @@ class Pacer:
         if self._waiting or self._opens_at() > now or self._share.at(now) < 1:
             return False
         return min(window.room(now) for window in self._windows) > 0 and self._bucket.has_capacity()
+
+    async def take(self, now: float) -> None:
+        """Count a call that goes out at this moment, because it may; this is no wait."""
+        await self._bucket.acquire()  # which has capacity
+        for window in self._windows:
+            window.note(1, now)
 
     def hold_until(self, time: float) -> None:
         """Hand out nothing before this time of the loop's clock, and regain nothing of the pace."""

@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from anyio import Event, Lock, create_task_group, current_time, move_on_at
+from anyio import Event, Semaphore, create_task_group, current_time, move_on_at
 
 from bulkip.brake import Brake
 from bulkip.course import Course
@@ -69,7 +69,7 @@ class Scheduler(Generic[T]):
         """Take fresh turns from the feed until it is empty or the brake is pulled."""
         self._feed = feed
         self._brake = brake
-        self._feeding = Lock(fast_acquire=True)
+        self._feeding = Semaphore(1, fast_acquire=True)
         self._fed = False
         self._parked: list[tuple[float, int, T]] = []
         self._order = count()

@@ -97,6 +97,7 @@ class Worker:
     ) -> None:
         """Call through the access, keep results in the store, and tell the observer afterwards."""
         self._access = access
+        self._breaker = access.breaker
         self._store = store
         self._brake = brake
         self._allowance = allowance
@@ -142,7 +143,7 @@ class Worker:
 
     def _heard(self, turn: Turn) -> float | None:
         """Return how long a sentence must still wait, for its streak of lost calls to be over; or None."""
-        breaker, sentence = self._access.breaker, turn.sentence
+        breaker, sentence = self._breaker, turn.sentence
         if sentence is None or sentence.streak in breaker.outages:
             return None
         pending = sentence.streak == breaker.circuit.streak
@@ -150,7 +151,7 @@ class Worker:
 
     async def _next(self, turn: Turn) -> tuple[Turn, Decision | Sentence | None]:
         """Return what happens next to a turn: its sentence, or what its next call leads to."""
-        outages, sentence = self._access.breaker.outages, turn.sentence
+        outages, sentence = self._breaker.outages, turn.sentence
         if sentence is not None and sentence.streak not in outages:
             return replace(turn, sentence=None), sentence.end
         course = turn.course if sentence is None else sentence.appeal.course
@@ -160,7 +161,7 @@ class Worker:
 
     def _decided(self, course: Course, verdict: Verdict) -> Decision | Sentence | None:
         """Return what follows from an answer; None when the run cannot afford it and stops."""
-        rules, outages = self._rules, self._access.breaker.outages
+        rules, outages = self._rules, self._breaker.outages
         if not course.calls and verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
             self._allowance.succeed()
         decision = sentenced(rules.retry, rules.settle_s, course, verdict, rules.rng)
