@@ -1,109 +1,90 @@
-"""`make bench`: calls per second of bulkip with all its book-keeping, beside scripts that keep nothing.
+"""`make bench`: what bulkip costs and keeps, measured from outside, beside others in the same run.
 
-Rounds are interleaved, the server has one core and the clients the other
-where the machine has two; the table shows medians, and ratios first.
+Tables go to stdout, every figure to bench.json, and what is being measured to
+stderr. Sections can be named: contenders, rate, scale, startup.
 """
 
-import os
-import platform
-import statistics
-import subprocess
+import argparse
+import json
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
-ITEMS = 5_000
-ROUNDS = 5
-CONTENDERS = ("bulkip", "naive", "tuned")
-TITLES = {
-    "bulkip": "bulkip run, everything stored, report written",
-    "naive": "asyncio.gather + aiohttp, stores nothing",
-    "tuned": "tuned aiohttp + uvloop workers, stores nothing",
-}
+from tests.bench.budgets import judged, missed
+from tests.bench.contest import contest
+from tests.bench.machine import description
+from tests.bench.processes import say
+from tests.bench.section import Section
+from tests.bench.startup import startup
+from tests.bench.tables import table
+
+Measure = Callable[..., Section]
+SECTIONS: Mapping[str, Measure] = MappingProxyType({"contenders": contest, "startup": startup})
+FILE = Path("bench.json")
 
 
 def main() -> None:
-    """Measure all contenders in turn and print the table."""
-    with tempfile.TemporaryDirectory() as folder, server() as url:
-        work = Path(folder)
-        write_job(work, url)
-        seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-        for round_number in range(ROUNDS + 1):
-            for name in CONTENDERS:
-                spent = timed(command(name, url), work)
-                if round_number:  # the first round warms up
-                    seconds[name].append(spent)
-    show(seconds)
+    """Measure the sections that were asked for, print their tables, and keep the figures."""
+    asked = _arguments()
+    began = time.monotonic()
+    found = [_measure(name, quick=asked.quick) for name in SECTIONS if name in asked.sections]
+    spent_s = time.monotonic() - began
+    _show(found, spent_s, quick=asked.quick)
+    _keep(found, spent_s, quick=asked.quick)
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """Serve on a core of its own for as long as the block lasts."""
-    here = Path(__file__).parent / "fastserver.py"
-    with subprocess.Popen(
-        pinned([sys.executable, str(here)], 0), stdout=subprocess.PIPE, text=True
-    ) as process:
-        if process.stdout is None:
-            raise RuntimeError("the server has no output")
-        port = int(process.stdout.readline())
-        try:
-            yield f"http://127.0.0.1:{port}/ip.php"
-        finally:
-            process.terminate()
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="a tenth of the size, to try the bench itself")
+    asked = parser.parse_args()
+    if unknown := set(asked.sections) - set(SECTIONS):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
+    asked.sections = asked.sections or list(SECTIONS)
+    return asked
 
 
-def pinned(arguments: list[str], core: int) -> list[str]:
-    """Return a command that stays on one core, where that can be said."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    return ["taskset", "-c", str(cores[core]), *arguments] if len(cores) > 1 else arguments
+def _measure(name: str, *, quick: bool) -> Section:
+    """Measure a section in a folder of its own."""
+    began = time.monotonic()
+    with TemporaryDirectory(prefix=f"bulkip-{name}-") as folder:
+        section = SECTIONS[name](Path(folder), quick=quick)
+    say(f"{name}: done in {time.monotonic() - began:.0f} s")
+    return section
 
 
-def write_job(work: Path, url: str) -> None:
-    """Write a job of so many reads, without a limit that matters."""
-    rows = "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(ITEMS))
-    (work / "rows.csv").write_text("ip\n" + rows)
-    (work / "job.yaml").write_text(
-        f"version: 1\napi: {{url: '{url}'}}\ntargets: [{{csv: rows.csv}}]\nactions: [{{action: get_ip}}]\n"
-        "limits: {rate: 100000/s, concurrency: 32}\nreports: [jsonl=rows.jsonl]\n"
-    )
+def _show(found: list[Section], spent_s: float, *, quick: bool) -> None:
+    measured = _measured(found)
+    size = "a tenth of the size, no figure to keep" if quick else "full size"
+    machine = [*description().items(), ("bench", f"{spent_s:.0f} s, {size}")]
+    head = ("what", "budget", "measured", "reached", "by")
+    texts = [
+        table("Budgets (design.md, section 8)", head, judged(measured)),
+        *(text for section in found for text in section.tables),
+        "Machine\n" + "".join(f"  {name}: {value}\n" for name, value in machine),
+    ]
+    sys.stdout.write("\n".join(texts))
+    sys.stdout.flush()
 
 
-def command(name: str, url: str) -> list[str]:
-    """Return the command line of a contender."""
-    if name == "bulkip":
-        return pinned([sys.executable, "-m", "bulkip", "run", "job.yaml", "-q"], 1)
-    return pinned([sys.executable, str(Path(__file__).parent / "scripts.py"), name, url, str(ITEMS)], 1)
+def _keep(found: list[Section], spent_s: float, *, quick: bool) -> None:
+    measured = _measured(found)
+    content = {
+        "machine": description(),
+        "quick": quick,
+        "seconds": round(spent_s, 1),
+        "measured": measured,
+        "missed": missed(measured),
+        "sections": {section.name: section.figures for section in found},
+    }
+    FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def timed(arguments: list[str], work: Path) -> float:
-    """Run a command to its end and return the seconds it took, start-up included."""
-    began = time.perf_counter()
-    environment = os.environ | {"HOSTKEY_TOKEN": "x", "PYTHONPATH": str(Path.cwd())}
-    subprocess.run(arguments, cwd=work, env=environment, check=True)
-    return time.perf_counter() - began
-
-
-def show(seconds: dict[str, list[float]]) -> None:
-    """Print ratios, medians and spread."""
-    cores = os.cpu_count()
-    python = platform.python_version()
-    write(
-        f"{ITEMS:,} get_ip calls, {ROUNDS} interleaved rounds; Python {python}, {cores} cores; asyncio server"
-    )
-    for name in CONTENDERS:
-        ratios = [other / own for own, other in zip(seconds["bulkip"], seconds[name], strict=True)]
-        ratio = statistics.median(ratios)
-        rate = ITEMS / statistics.median(seconds[name])
-        low, high = ITEMS / max(seconds[name]), ITEMS / min(seconds[name])
-        write(f"  bulkip is {ratio:5.2f} x of  {TITLES[name]:<48} {rate:7,.0f}/s ({low:,.0f} to {high:,.0f})")
-
-
-def write(line: str) -> None:
-    """Write a line to stdout."""
-    sys.stdout.write(line + "\n")
+def _measured(found: list[Section]) -> dict[str, float]:
+    return {key: value for section in found for key, value in section.measured.items()}
 
 
 if __name__ == "__main__":
