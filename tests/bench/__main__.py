@@ -6,6 +6,7 @@ stderr. Sections can be named: contenders, rate, scale, startup.
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,20 +16,26 @@ from types import MappingProxyType
 
 from tests.bench.budgets import judged, missed
 from tests.bench.contest import contest
+from tests.bench.fidelity import fidelity
 from tests.bench.machine import description
 from tests.bench.processes import say
+from tests.bench.scale import scale
 from tests.bench.section import Section
+from tests.bench.servers import described
 from tests.bench.startup import startup
 from tests.bench.tables import table
 
 Measure = Callable[..., Section]
-SECTIONS: Mapping[str, Measure] = MappingProxyType({"contenders": contest, "startup": startup})
+SECTIONS: Mapping[str, Measure] = MappingProxyType(
+    {"contenders": contest, "rate": fidelity, "scale": scale, "startup": startup}
+)
 FILE = Path("bench.json")
 
 
 def main() -> None:
     """Measure the sections that were asked for, print their tables, and keep the figures."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     began = time.monotonic()
     found = [_measure(name, quick=asked.quick) for name in SECTIONS if name in asked.sections]
     spent_s = time.monotonic() - began
@@ -59,7 +66,7 @@ def _measure(name: str, *, quick: bool) -> Section:
 def _show(found: list[Section], spent_s: float, *, quick: bool) -> None:
     measured = _measured(found)
     size = "a tenth of the size, no figure to keep" if quick else "full size"
-    machine = [*description().items(), ("bench", f"{spent_s:.0f} s, {size}")]
+    machine = [*description().items(), ("servers", described()), ("bench", f"{spent_s:.0f} s, {size}")]
     head = ("what", "budget", "measured", "reached", "by")
     texts = [
         table("Budgets (design.md, section 8)", head, judged(measured)),
@@ -73,11 +80,12 @@ def _show(found: list[Section], spent_s: float, *, quick: bool) -> None:
 def _keep(found: list[Section], spent_s: float, *, quick: bool) -> None:
     measured = _measured(found)
     content = {
-        "machine": description(),
+        "machine": description() | {"servers": described()},
         "quick": quick,
         "seconds": round(spent_s, 1),
         "measured": measured,
         "missed": missed(measured),
+        "budgets": judged(measured),
         "sections": {section.name: section.figures for section in found},
     }
     FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -103,8 +103,14 @@ class Account:
         return ("500", "500 afterwards", "reset", "reset afterwards")[drawn // DICE % 4]
 
     def count(self) -> bytes:
-        """Return how many calls there were, and when the first came, as JSON."""
-        return json.dumps({"calls": len(self.times), "first": self.times[0] if self.times else None}).encode()
+        """Return as JSON how many calls are noted, and when the first and the last of them came."""
+        ends = (self.times[0], self.times[-1]) if self.times else (None, None)
+        return json.dumps({"calls": len(self.times), "first": ends[0], "last": ends[1]}).encode()
+
+    def forget(self) -> bytes:
+        """Forget the calls, but not the names, and return nothing."""
+        del self.times[:], self.kinds[:]
+        return b""
 
     def log(self) -> bytes:
         """Return what was noted: a line of JSON with the count, then all times, then all kinds."""

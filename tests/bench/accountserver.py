@@ -1,8 +1,8 @@
 """The server of accounts that count: each listens on a port of its own, all in one process on one core.
 
 Usage: python -m tests.bench.accountserver TERMS, a JSON list. The ports are
-printed on one line. A GET of /log returns the log of that account, any
-other how many calls it saw.
+printed on one line. A GET of /log returns the log of that account, of
+/forget empties it, any other tells how many calls there are in it.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from functools import partial
+from typing import cast
 
 import uvloop
 
@@ -27,7 +28,7 @@ class Listening(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own are none by name
 
     def data_received(self, data: bytes) -> None:
         """Answer each whole request."""
@@ -42,16 +43,21 @@ class Listening(asyncio.Protocol):
             self._reply(head, body)
 
     def _reply(self, head: bytes, body: bytes) -> None:
-        if not isinstance(self._transport, asyncio.Transport):
-            return
         if head.startswith(b"get "):
-            self._transport.write(
-                page(200, self._account.log() if b"/log" in head else self._account.count())
-            )
+            self._transport.write(page(200, self._told(head)))
         elif (answer := self._account.answer(body)) is not None:
             self._transport.write(answer)
         else:
             self._transport.abort()
+
+    def _told(self, head: bytes) -> bytes:
+        match head.split()[1]:
+            case b"/log":
+                return self._account.log()
+            case b"/forget":
+                return self._account.forget()
+            case _:
+                return self._account.count()
 
 
 async def serve(terms: list[Terms]) -> None:

@@ -6,6 +6,7 @@ It stands in where no nginx is installed. A GET tells how many calls there were.
 import asyncio
 import gc
 import sys
+from typing import cast
 
 import uvloop
 
@@ -24,7 +25,7 @@ class Answering(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own are none by name
 
     def data_received(self, data: bytes) -> None:
         """Answer each whole request."""
@@ -43,8 +44,7 @@ class Answering(asyncio.Protocol):
             answer = page(200, b"%d" % Answering.calls)
         else:
             Answering.calls += 1
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.write(answer)
+        self._transport.write(answer)
 
 
 async def serve() -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
+from typing import Self
 
 from tests.bench.machine import CLIENT, pinned
 
@@ -45,7 +46,7 @@ class Spent:
 
 
 class Child:
-    """Owns a process in a session of its own, which ends by itself, by our hand, or when its time is up."""
+    """Owns a process in a session of its own, which ends by itself, in time, or with the block."""
 
     def __init__(
         self,
@@ -54,14 +55,15 @@ class Child:
         *,
         feed: Path | None = None,
         patience_s: float = PATIENCE_S,
+        whose: int = CLIENT,
     ) -> None:
-        """Start a command on the clients' core, in this folder, with a file as its input."""
+        """Start a command in this folder, with a file as its input, on the clients' core or another."""
         self._command = list(command)
         self._errors = TemporaryFile()  # noqa: SIM115 - closed when the process is finished
         with Path(os.devnull if feed is None else feed).open("rb") as source:
             self.began = time.monotonic()
             self._process = subprocess.Popen(
-                pinned(self._command, CLIENT),
+                pinned(self._command, whose),
                 cwd=folder,
                 env=environment(folder),
                 stdin=source,
@@ -72,6 +74,15 @@ class Child:
         self._timer = Timer(patience_s, self.send, [signal.SIGKILL])
         self._timer.daemon = True
         self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process unless it was finished; nothing that is left matters."""
+        if self._process.returncode is None:
+            self.send(signal.SIGKILL)
+            self.finish()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process and those it started."""
@@ -109,10 +120,16 @@ def _spent(began: float, ended: float, usage: resource.struct_rusage, code: int)
 
 
 def measured(
-    command: Sequence[str], folder: Path, *, feed: Path | None = None, codes: tuple[int, ...] = (0,)
+    command: Sequence[str],
+    folder: Path,
+    *,
+    feed: Path | None = None,
+    codes: tuple[int, ...] = (0,),
+    whose: int = CLIENT,
 ) -> Spent:
     """Run a command to its end and return what it took."""
-    return Child(command, folder, feed=feed).finish(*codes)
+    with Child(command, folder, feed=feed, whose=whose) as child:
+        return child.finish(*codes)
 
 
 def environment(folder: Path) -> dict[str, str]:

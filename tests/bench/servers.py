@@ -20,6 +20,7 @@ from tests.bench.processes import MeasuringError
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 10.0
+LONGEST_S = 3600
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
@@ -60,6 +61,15 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """How many calls an account has noted, and when the first and the last came; None without any."""
+
+    calls: int
+    first: float | None
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountAt:
     """An account of the server that counts."""
 
@@ -74,10 +84,13 @@ class AccountAt:
         """Return when every call arrived, and what it was."""
         return read_log(_get(self.port, "log"))
 
-    def first_call(self) -> float | None:
-        """Return when the first call arrived, by the monotonic clock; None when none has."""
-        first: float | None = json.loads(_get(self.port, "calls"))["first"]
-        return first
+    def seen(self) -> Seen:
+        """Return how many calls there were, and when the first and the last arrived."""
+        return Seen(**json.loads(_get(self.port, "calls")))
+
+    def forget(self) -> None:
+        """Begin a new log."""
+        _get(self.port, "forget")
 
 
 @contextmanager
@@ -103,14 +116,29 @@ def accounts(terms: Sequence[Terms]) -> Iterator[list[AccountAt]]:
 
 @contextmanager
 def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a server, and end it by its own id."""
+    """Run a server, and end it by its own id; in the worst case it ends by itself."""
     with subprocess.Popen(
-        pinned(command, SERVER), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        pinned(bounded(command), SERVER),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         try:
             yield process
         finally:
             process.terminate()
+
+
+def bounded(command: list[str]) -> list[str]:
+    """Return a command that ends after a while, even when nobody is left to end it."""
+    return ["timeout", str(LONGEST_S), *command] if shutil.which("timeout") else command
+
+
+def described() -> str:
+    """Return which servers answer in which sections."""
+    fast = "nginx, one worker process" if shutil.which("nginx") else "uvloop protocol server (no nginx here)"
+    return f"contenders: {fast}; rate and scale: uvloop protocol server that logs every call"
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
