@@ -5,6 +5,7 @@ RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_FLAGS := --simulate --faults jobs/faults.yaml --yes --rate 200/s --run-dir .bulkip
 JOBS ?= 2
+BENCH ?=
 
 .PHONY: help setup demo test lint types cov chaos bench system-deps clean
 
@@ -36,8 +37,8 @@ cov: $(READY) ## run the tests and show what no test reaches
 chaos: $(READY) ## kill and resume runs for a quarter of an hour, and hold them against the laws
 	BULKIP_CHAOS=1 $(RUN)/python -m pytest -n $(JOBS) -q tests/chaos && $(RUN)/python -m tests.chaos
 
-bench: $(READY) ## measure, side by side
-	$(RUN)/python -m tests.bench
+bench: $(READY) ## measure, side by side, against the budgets; BENCH names sections, or --quick
+	$(RUN)/python -m tests.bench $(BENCH)
 
 system-deps: ## install the Debian packages that some tests need (as root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends bind9 bind9-utils chromium

@@ -1,110 +1,114 @@
-"""`make bench`: calls per second of bulkip with all its book-keeping, beside scripts that keep nothing.
+"""`make bench`: what bulkip costs and keeps, measured from outside, beside others in the same run.
 
-Rounds are interleaved, the server has one core and the clients the other
-where the machine has two; the table shows medians, and ratios first.
+Tables go to stdout, every figure to bench.json, and what is being measured to
+stderr. Sections can be named: contenders, rate, scale, startup.
 """
 
-import os
-import platform
-import statistics
-import subprocess
+import argparse
+import json
+import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
-ITEMS = 5_000
-ROUNDS = 5
-CONTENDERS = ("bulkip", "naive", "tuned")
-TITLES = {
-    "bulkip": "bulkip run, everything stored, report written",
-    "naive": "asyncio.gather + aiohttp, stores nothing",
-    "tuned": "tuned aiohttp + uvloop workers, stores nothing",
-}
+from tests.bench.budgets import judged, missed
+from tests.bench.company import Company, told
+from tests.bench.contest import contest
+from tests.bench.fidelity import fidelity
+from tests.bench.machine import description
+from tests.bench.processes import MeasuringError, say
+from tests.bench.scale import scale
+from tests.bench.section import Section
+from tests.bench.servers import described
+from tests.bench.startup import startup
+from tests.bench.tables import table
 
-
-def main() -> None:
-    """Measure all contenders in turn and print the table."""
-    with tempfile.TemporaryDirectory() as folder, server() as url:
-        work = Path(folder)
-        write_job(work, url)
-        seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-        for round_number in range(ROUNDS + 1):
-            for name in CONTENDERS:
-                spent = timed(command(name, url), work)
-                if round_number:  # the first round warms up
-                    seconds[name].append(spent)
-    show(seconds)
+Measure = Callable[..., Section]
+SECTIONS: Mapping[str, Measure] = MappingProxyType(
+    {"contenders": contest, "rate": fidelity, "scale": scale, "startup": startup}
+)
+FILE = Path("bench.json")
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """Serve on a core of its own for as long as the block lasts."""
-    here = Path(__file__).parent / "fastserver.py"
-    with subprocess.Popen(
-        pinned([sys.executable, str(here)], 0), stdout=subprocess.PIPE, text=True
-    ) as process:
-        if process.stdout is None:
-            raise RuntimeError("the server has no output")
-        port = int(process.stdout.readline())
-        try:
-            yield f"http://127.0.0.1:{port}/ip.php"
-        finally:
-            process.terminate()
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A section, how long it took, and how many cores others kept busy meanwhile."""
+
+    section: Section
+    spent_s: float
+    others: float | None
 
 
-def pinned(arguments: list[str], core: int) -> list[str]:
-    """Return a command that stays on one core, where that can be said."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    return ["taskset", "-c", str(cores[core]), *arguments] if len(cores) > 1 else arguments
+def main() -> int:
+    """Measure the sections that were asked for, print their tables, keep the figures, return the code."""
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+    found = [_measure(name, quick=asked.quick) for name in SECTIONS if name in asked.sections]
+    figures = {key: value for one in found for key, value in one.section.measured.items()}
+    circumstances = _circumstances(found, quick=asked.quick)
+    _show(found, figures, circumstances)
+    _keep(found, figures, circumstances)
+    return 0 if all(one.section.figures for one in found) else 1
 
 
-def write_job(work: Path, url: str) -> None:
-    """Write a job of so many reads, without a limit that matters."""
-    rows = "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(ITEMS))
-    (work / "rows.csv").write_text("ip\n" + rows)
-    (work / "job.yaml").write_text(
-        f"version: 1\napi: {{url: '{url}'}}\ntargets: [{{csv: rows.csv}}]\nactions: [{{action: get_ip}}]\n"
-        "limits: {rate: 100000/s, concurrency: 32}\nreports: [jsonl=rows.jsonl]\n"
-    )
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="a tenth of the size, to try the bench itself")
+    asked = parser.parse_args()
+    if unknown := set(asked.sections) - set(SECTIONS):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
+    asked.sections = asked.sections or list(SECTIONS)
+    return asked
 
 
-def command(name: str, url: str) -> list[str]:
-    """Return the command line of a contender."""
-    if name == "bulkip":
-        return pinned([sys.executable, "-m", "bulkip", "run", "job.yaml", "-q"], 1)
-    return pinned([sys.executable, str(Path(__file__).parent / "scripts.py"), name, url, str(ITEMS)], 1)
+def _measure(name: str, *, quick: bool) -> Measured:
+    """Measure a section in a folder of its own; one that fails leaves the others their figures."""
+    began, company = time.monotonic(), Company.now()
+    try:
+        with TemporaryDirectory(prefix=f"bulkip-{name}-") as folder:
+            section = SECTIONS[name](Path(folder), quick=quick)
+    except MeasuringError as error:
+        section = Section(name, (f"{name}: NOT MEASURED: {error}\n",), {})
+    spent_s = time.monotonic() - began
+    say(f"{name}: done in {spent_s:.0f} s")
+    return Measured(section, spent_s, company.cores())
 
 
-def timed(arguments: list[str], work: Path) -> float:
-    """Run a command to its end and return the seconds it took, start-up included."""
-    began = time.perf_counter()
-    environment = os.environ | {"HOSTKEY_TOKEN": "x", "PYTHONPATH": str(Path.cwd())}
-    subprocess.run(arguments, cwd=work, env=environment, check=True)
-    return time.perf_counter() - began
+def _circumstances(found: list[Measured], *, quick: bool) -> dict[str, str]:
+    """Return what the figures depend on: the machine, the servers, and who else was at work."""
+    size = "a tenth of the size, no figure to keep" if quick else "full size"
+    spent_s = sum(one.spent_s for one in found)
+    others = {f"others during {one.section.name}": told(one.others) for one in found}
+    return {**description(), "servers": described(), **others, "bench": f"{spent_s:.0f} s, {size}"}
 
 
-def show(seconds: dict[str, list[float]]) -> None:
-    """Print ratios, medians and spread."""
-    cores = os.cpu_count()
-    python = platform.python_version()
-    write(
-        f"{ITEMS:,} get_ip calls, {ROUNDS} interleaved rounds; Python {python}, {cores} cores; asyncio server"
-    )
-    for name in CONTENDERS:
-        ratios = [other / own for own, other in zip(seconds["bulkip"], seconds[name], strict=True)]
-        ratio = statistics.median(ratios)
-        rate = ITEMS / statistics.median(seconds[name])
-        low, high = ITEMS / max(seconds[name]), ITEMS / min(seconds[name])
-        write(f"  bulkip is {ratio:5.2f} x of  {TITLES[name]:<48} {rate:7,.0f}/s ({low:,.0f} to {high:,.0f})")
+def _show(found: list[Measured], figures: Mapping[str, float], circumstances: Mapping[str, str]) -> None:
+    head = ("what", "budget", "measured", "reached", "by")
+    texts = [
+        table("Budgets (design.md, section 8)", head, judged(figures)),
+        *(text for one in found for text in one.section.tables),
+        "Machine\n" + "".join(f"  {name}: {value}\n" for name, value in circumstances.items()),
+    ]
+    sys.stdout.write("\n".join(texts))
+    sys.stdout.flush()
 
 
-def write(line: str) -> None:
-    """Write a line to stdout."""
-    sys.stdout.write(line + "\n")
+def _keep(found: list[Measured], figures: Mapping[str, float], circumstances: Mapping[str, str]) -> None:
+    content = {
+        "machine": circumstances,
+        "measured": figures,
+        "missed": missed(figures),
+        "budgets": judged(figures),
+        "seconds": {one.section.name: round(one.spent_s, 1) for one in found},
+        "sections": {one.section.name: one.section.figures for one in found},
+    }
+    FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

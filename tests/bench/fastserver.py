@@ -1,20 +1,23 @@
-"""An API that answers at once: the smallest HTTP server that keeps connections alive."""
+"""An API that answers at once: the smallest HTTP server that keeps connections alive.
+
+It stands in where no nginx is installed. A GET tells how many calls there were.
+"""
 
 import asyncio
+import gc
 import sys
+from typing import cast
 
-BODY = (
-    b'{"result":"OK","module":"ip","action":"get_ip","data":{"network":"10.0.0.0",'
-    b'"netmask":"255.255.255.0","gateway":"10.0.0.1","broadcast":"10.0.0.255"}}'
-)
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-    len(BODY),
-    BODY,
-)
+import uvloop
+
+from tests.bench.accounts import BODY, page
 
 
 class Answering(asyncio.Protocol):
     """Answers every request of a connection with the same page."""
+
+    calls = 0
+    answer = page(200, BODY)
 
     def __init__(self) -> None:
         """Begin with nothing received."""
@@ -22,7 +25,7 @@ class Answering(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own are none by name
 
     def data_received(self, data: bytes) -> None:
         """Answer each whole request."""
@@ -33,12 +36,20 @@ class Answering(asyncio.Protocol):
             if len(self._received) < end + 4 + length:
                 return
             self._received = self._received[end + 4 + length :]
-            if isinstance(self._transport, asyncio.WriteTransport):
-                self._transport.write(ANSWER)
+            self._reply(head)
+
+    def _reply(self, head: bytes) -> None:
+        answer = self.answer
+        if head.startswith(b"get "):
+            answer = page(200, b"%d" % Answering.calls)
+        else:
+            Answering.calls += 1
+        self._transport.write(answer)
 
 
 async def serve() -> None:
     """Serve on a free port, print it, and go on until killed."""
+    gc.disable()
     server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -46,4 +57,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    uvloop.run(serve())

@@ -1,57 +1,82 @@
-"""What users would write instead: a script of twenty lines, and a tuned loop; neither stores anything."""
+"""What users would write instead: a script of twenty lines, and a tuned loop; neither stores anything.
+
+Usage: scripts.py naive|tuned|limited URL CSV [RATE]
+"""
 
 import asyncio
+import csv
 import sys
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
 import uvloop
+from aiolimiter import AsyncLimiter
 
 IN_FLIGHT = 32
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def bodies(count: int) -> list[bytes]:
-    """Return the encoded requests of so many addresses."""
-    numbers = range(count)
-    return [
-        urlencode({"action": "get_ip", "token": "x", "ip": f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}"}).encode()
-        for n in numbers
-    ]
+def rows_of(path: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV with a header."""
+    with Path(path).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
-async def naive(url: str, count: int) -> None:
-    """Gather a call for each address."""
+async def naive(url: str, path: str) -> None:
+    """Gather a call for each row."""
     async with aiohttp.ClientSession() as session:
 
-        async def one(body: bytes) -> None:
-            async with session.post(url, data=body) as answer:
-                await answer.json(content_type=None)
+        async def one(row: dict[str, str]) -> None:
+            form = {"action": "get_ptr", "token": "x", "ip": row["ip"], "id": row["id"]}
+            async with session.post(url, data=form) as response:
+                await response.json(content_type=None)
 
-        await asyncio.gather(*(one(body) for body in bodies(count)))
+        await asyncio.gather(*(one(row) for row in rows_of(path)))
 
 
-async def tuned(url: str, count: int) -> None:
+async def tuned(url: str, path: str) -> None:
     """Let fixed workers share one iterator, with everything prepared beforehand."""
-    left = iter(bodies(count))
-    connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
-    timeout = aiohttp.ClientTimeout(total=30)
+    left = iter([urlencode({"action": "get_ptr", "token": "x", **row}).encode() for row in rows_of(path)])
     async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=IN_FLIGHT),
+        timeout=aiohttp.ClientTimeout(total=30),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=FORM,
     ) as session:
 
         async def work() -> None:
             for body in left:
-                async with session.post(url, data=body, allow_redirects=False) as answer:
-                    await answer.read()
+                async with session.post(url, data=body, allow_redirects=False) as response:
+                    await response.read()
 
         async with asyncio.TaskGroup() as group:
             for _ in range(IN_FLIGHT):
                 group.create_task(work())
 
 
+async def limited(url: str, path: str, rate: float) -> None:
+    """Gather a call for each row behind a limiter, as its own page shows it."""
+    limiter = AsyncLimiter(rate, 1)
+    async with aiohttp.ClientSession() as session:
+
+        async def one(row: dict[str, str]) -> None:
+            async with limiter, session.post(url, data={"action": "get_ptr", **row}) as response:
+                await response.read()
+
+        await asyncio.gather(*(one(row) for row in rows_of(path)))
+
+
+def main(kind: str, url: str, path: str, rate: str = "0") -> None:
+    """Run the script of this name."""
+    match kind:
+        case "naive":
+            asyncio.run(naive(url, path))
+        case "tuned":
+            uvloop.run(tuned(url, path))
+        case "limited":
+            asyncio.run(limited(url, path, float(rate)))
+
+
 if __name__ == "__main__":
-    kind, address, total = sys.argv[1:]
-    if kind == "naive":
-        asyncio.run(naive(address, int(total)))
-    else:
-        uvloop.run(tuned(address, int(total)))
+    main(*sys.argv[1:])
