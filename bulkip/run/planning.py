@@ -92,7 +92,7 @@ class Planning:
         ipv6 = loaded.safety.allow_ipv6
         self._rules = Rules.of(loaded.steps, clock, loaded.vars, allow_ipv6=ipv6)
         self._asked = AskedPeriods(
-            one.period for one in self._rules.with_ip if isinstance(one.period, Period)
+            one.period for one, _ in self._rules.with_ip if isinstance(one.period, Period)
         )
         self._reader = target_reader(loaded, doors or Doors())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import nodes
 
+from bulkip.templates.bounds import LONGEST
 from bulkip.templates.scope import Scope
 
 Lookup = tuple[str, Callable[[Any], object]]
@@ -23,11 +24,12 @@ class Plain:
     lookups: tuple[Lookup, ...]
 
     def render(self, values: Mapping[str, object]) -> str | None:
-        """Return the text, or None when a field is missing."""
+        """Return the text, or None when a field is missing or the text is too long."""
         try:
-            return self.pattern % tuple([get(values[name]) for name, get in self.lookups])
+            text = self.pattern % tuple([get(values[name]) for name, get in self.lookups])
         except (AttributeError, KeyError):
             return None
+        return text if len(text) <= LONGEST else None
 
 
 def plain_of(tree: nodes.Template, scope: Scope) -> Plain | None:
