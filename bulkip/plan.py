@@ -44,6 +44,10 @@ class Rules:
         without_ip = tuple(one for one in ready if not one.action.needs_ip)
         return cls(with_ip, without_ip, clock, problems)
 
+    def any_takes(self, name: str) -> bool:
+        """Say whether an action that needs an address has a parameter of this name."""
+        return any(one.name == name for ready, _ in self.with_ip for one in ready.action.parameters)
+
 
 @dataclass(frozen=True, slots=True)
 class _Spot:

@@ -49,13 +49,15 @@ class Recipe:
     skeleton: Mapping[str, str]
     parts: tuple[_Part, ...]
     spoilers: tuple[str, ...]
+    uses: frozenset[str]
     is_plain: bool
     key: Callable[[str, Mapping[str, str]], str]
 
     def item(self, target: Target, number: int, chain: int) -> Item | None:
         """Return the item of a target, or None when it takes the long way to know."""
-        if self.spoilers and any(target.fields.get(name) for name in self.spoilers):
-            return None
+        for name in self.spoilers:
+            if target.fields.get(name):
+                return None
         try:
             form = self._form(target, number)
         except ValueError:  # of a template or a check; the long way tells it
@@ -89,11 +91,13 @@ class Recipe:
         return form
 
     def _values(self, target: Target, number: int) -> _Values:
-        """Return what the templates can name; plain ones only look at it."""
-        if self.is_plain:
-            return {"ip": Address(target.ip), "row": target.fields, "item": ItemFields(number - 1)}
-        values = {**self.ready.constants, "item": ItemFields(number - 1)}
-        return {**values, "ip": Address(target.ip), "row": Row(target.fields)}
+        """Return what the templates use; plain ones only look at it."""
+        values: dict[str, object] = {"row": target.fields}
+        if "ip" in self.uses:
+            values["ip"] = Address(target.ip)
+        if "item" in self.uses:
+            values["item"] = ItemFields(number - 1)
+        return values if self.is_plain else {**self.ready.constants, **values, "row": Row(target.fields)}
 
 
 def recipe_of(ready: ReadyStep, clock: Clock) -> Recipe | None:
@@ -107,6 +111,8 @@ def recipe_of(ready: ReadyStep, clock: Clock) -> Recipe | None:
         return None
     parts = tuple(part for _, _, part in found if part is not None)
     skeleton = {name: text for name, text, _ in found if text is not None}
+    rendered = [one for stated in ready.params.values() for one in _each(stated)]
+    rendered += [] if ready.when is None else [ready.when.rendering]
     unsent = {one.name for one in ready.action.parameters if not one.sent}
     return Recipe(
         ready,
@@ -114,7 +120,8 @@ def recipe_of(ready: ReadyStep, clock: Clock) -> Recipe | None:
         skeleton,
         parts,
         spoilers=tuple(unsent.intersection(ready.from_row)),
-        is_plain=ready.when is None and all(map(_is_plain, ready.params.values())),
+        uses=frozenset().union(*(one.uses for one in rendered)),
+        is_plain=all(isinstance(one, Constant) or one.plain is not None for one in rendered),
         key=keys_like(ready.step.name, ready.step.action, skeleton, {"ip", *(part.name for part in parts)}),
     )
 
@@ -157,10 +164,6 @@ def _fixed(stated: Renderings | None, name: str, period: Period | Template | Non
     if len(texts) < len(_each(stated)):
         raise ValueError(f"{name} is a list that differs from target to target")
     return tuple(texts) if isinstance(stated, tuple) else texts[0]
-
-
-def _is_plain(stated: Renderings) -> bool:
-    return all(isinstance(one, Constant) or one.plain is not None for one in _each(stated))
 
 
 def _each(stated: Renderings) -> tuple[Rendering, ...]:

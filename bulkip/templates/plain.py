@@ -25,8 +25,13 @@ class Plain:
 
     def render(self, values: Mapping[str, object]) -> str | None:
         """Return the text, or None when a field is missing or the text is too long."""
+        lookups = self.lookups
         try:
-            text = self.pattern % tuple([get(values[name]) for name, get in self.lookups])
+            if len(lookups) == 1:  # as nearly all of them have
+                name, get = lookups[0]
+                text = self.pattern % (get(values[name]),)
+            else:
+                text = self.pattern % tuple([get(values[name]) for name, get in lookups])
         except (AttributeError, KeyError):
             return None
         return text if len(text) <= LONGEST else None
