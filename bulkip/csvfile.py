@@ -33,15 +33,16 @@ class CsvRows:
     def __iter__(self) -> Iterator[list[str]]:
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
         while True:
-            self._begin(reader.line_num + 1)
             try:
-                row = next(reader)
-            except StopIteration:
-                return
+                for row in reader:
+                    yield row
+                    self._begin(reader.line_num + 1)
             except csv.Error as error:
                 self.problems.append(self._format_problem(str(error)))
-                row = []
-            yield row
+                yield []
+                self._begin(reader.line_num + 1)
+            else:
+                return
 
     def cell_place(self, index: int) -> Place:
         """Return where a cell of the current row begins."""
@@ -63,11 +64,12 @@ class CsvRows:
             number += 1
             if number == 1:
                 raw = raw.removeprefix(codecs.BOM_UTF8)
-            line = self._decoded(raw, number)
-            if not line.isprintable():
-                line = self._cleaned(line, number)
-            self._parts.append(line + "\n")
-            yield self._parts[-1]
+            text = self._decoded(raw, number)
+            if not (text[-1:] == "\n" and text[:-1].isprintable()):  # nearly all lines are so
+                line = text.removesuffix("\n").removesuffix("\r")
+                text = (line if line.isprintable() else self._cleaned(line, number)) + "\n"
+            self._parts.append(text)
+            yield text
 
     def _read(self, number: int) -> bytes:
         try:
@@ -82,7 +84,7 @@ class CsvRows:
 
     def _decoded(self, raw: bytes, number: int) -> str:
         try:
-            return raw.decode().removesuffix("\n").removesuffix("\r")
+            return raw.decode()
         except UnicodeDecodeError:
             problem = decoding_problem(raw, Place(self.file, number))
             raise Broken(problem.place, problem.message) from None

@@ -1,23 +1,18 @@
 """Which targets a CSV file lists: one for each row below its header."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulkip.addresses import canonical_ip
 from bulkip.characters import quoted
 from bulkip.csvfile import CsvRows, column_names, header_problem
+from bulkip.makers import maker_of
 from bulkip.model import Heading, Place, Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.tally import Idle
 
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns of a file: their names as fields, and the header as it was written."""
-
-    names: list[str]
-    heading: Heading
+_target = maker_of(Target)
+_place = maker_of(Place)
 
 
 def csv_targets(
@@ -30,11 +25,20 @@ def csv_targets(
     rows = CsvRows(content, file, delimiter)
     stream = iter(rows)
     blanks, header = _header(rows, stream, delimiter)
-    columns = _Columns(column_names(header), Heading(tuple(header), delimiter))
+    names, heading = column_names(header), Heading(tuple(header), delimiter)
     yield from [Idle.BLANK] * blanks
     yield Idle.HEADER
     for cells in stream:
-        yield _row(rows, cells, columns, allow_ipv6=allow_ipv6)
+        if rows.problems or len(cells) != len(names):
+            yield _nothing(rows, cells, names)
+            continue
+        fields = dict(zip(names, cells, strict=True))
+        try:
+            ip = row_ip(fields.pop("ip").strip(), allow_ipv6=allow_ipv6)
+        except ValueError as error:
+            yield _nothing(rows, cells, names, str(error))
+        else:
+            yield _target(ip, fields, _place(file, rows.line), heading, cells)
 
 
 def row_ip(text: str, *, allow_ipv6: bool) -> str:
@@ -66,23 +70,17 @@ def _is_blank(cells: list[str]) -> bool:
     return not "".join(cells).strip()
 
 
-def _row(rows: CsvRows, cells: list[str], columns: _Columns, *, allow_ipv6: bool) -> Target | Problem | Idle:
-    names = columns.names
+def _nothing(rows: CsvRows, cells: list[str], names: list[str], wrong: str = "") -> Problem | Idle:
+    """Return why a row is no target; `wrong` is what is said of its address."""
     if rows.problems:
         return rows.problems[0]
     if _is_blank(cells):
         return Idle.BLANK
     if len(cells) != len(names):
         return Problem(Place(rows.file, rows.line), _ragged(len(cells), len(names)))
-    fields = dict(zip(names, cells, strict=True))
-    text = fields.pop("ip").strip()
-    try:
-        ip = row_ip(text, allow_ipv6=allow_ipv6)
-    except ValueError as error:
-        again = column_names(cells) == names
-        message = "the header stands here again; remove this row" if again else str(error)
-        return Problem(rows.cell_place(names.index("ip")), message)
-    return Target(ip, fields, Place(rows.file, rows.line), columns.heading, cells)
+    again = column_names(cells) == names
+    message = "the header stands here again; remove this row" if again else wrong
+    return Problem(rows.cell_place(names.index("ip")), message)
 
 
 def _ragged(found: int, expected: int) -> str:

@@ -14,8 +14,8 @@ LONGEST_LABEL = 63
 _LONGEST_INPUT = 1024  # far beyond any name in Unicode; keeps idna's work small
 _SHOWN = 60
 
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.ASCII)
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOSTNAME = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 _LDH = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -27,7 +27,7 @@ def check_hostname(text: str) -> str:
     is nearly always half a name. Raises `ValueError` with the way out.
     """
     name = text.removesuffix(".")
-    if _HOSTNAME.fullmatch(name):
+    if len(name) <= LONGEST_NAME and _HOSTNAME.fullmatch(name):
         return name
     _refuse_unreadable(text)
     name = name if name.isascii() else _to_ascii(text).removesuffix(".")

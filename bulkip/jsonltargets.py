@@ -8,9 +8,13 @@ from typing import BinaryIO
 from bulkip.characters import forbidden_text, quoted
 from bulkip.csvtargets import row_ip
 from bulkip.linefile import lines_of
+from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.tally import Idle
+
+_target = maker_of(Target)
+_place = maker_of(Place)
 
 _SPACE = " \t"
 
@@ -54,13 +58,13 @@ def jsonl_targets(content: BinaryIO, file: str, *, allow_ipv6: bool) -> Iterator
                 place, "a JSON list begins here; write one object a line, without brackets and commas"
             )
         begun = True
-        yield _target(line, Place(file, number), allow_ipv6=allow_ipv6)
+        yield _read(line, _place(file, number), allow_ipv6=allow_ipv6)
 
 
-def _target(line: str, place: Place, *, allow_ipv6: bool) -> Target | Problem:
+def _read(line: str, place: Place, *, allow_ipv6: bool) -> Target | Problem:
     try:
         fields = _fields(line)
-        return Target(_ip(fields.pop("ip", None), fields, line, allow_ipv6=allow_ipv6), fields, place)
+        return _target(_ip(fields.pop("ip", None), fields, line, allow_ipv6=allow_ipv6), fields, place)
     except _MemberError as wrong:
         return Problem(Place(place.file, place.line, wrong.offset + 1), str(wrong))
 

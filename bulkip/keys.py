@@ -1,6 +1,6 @@
 """What makes two items the same item? A digest of what they do, never of where they stand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -15,5 +15,28 @@ def key_of(step: str, action: str, ip: str | None, params: Mapping[str, str]) ->
     """
     address = "null" if ip is None else quoted(ip)
     pairs = ",".join([f"{quoted(name)}:{quoted(params[name])}" for name in sorted(params)])
-    text = f"[{quoted(step)},{quoted(action)},{address},{{{pairs}}}]"
+    return _digest(f"[{quoted(step)},{quoted(action)},{address},{{{pairs}}}]")
+
+
+def keys_like(
+    step: str, action: str, params: Mapping[str, str], varying: Iterable[str]
+) -> Callable[[str, Mapping[str, str]], str]:
+    """Return what gives the keys of items that differ in `varying` parameters alone, `ip` among them."""
+    names = sorted(varying)
+    pairs = ",".join(
+        f"{_literal(name)}:{'%s' if name in names else _literal(params[name])}" for name in sorted(params)
+    )
+    pattern = f"[{_literal(step)},{_literal(action)},%s,{{{pairs}}}]"
+
+    def key(ip: str, form: Mapping[str, str]) -> str:
+        return _digest(pattern % (quoted(ip), *[quoted(form[name]) for name in names]))
+
+    return key
+
+
+def _literal(text: str) -> str:
+    return quoted(text).replace("%", "%%")
+
+
+def _digest(text: str) -> str:
     return sha256(text.encode("ascii")).hexdigest()[:KEY_LENGTH]

@@ -9,6 +9,7 @@ from bulkip.actions.checks import address, shown
 from bulkip.keys import key_of
 from bulkip.model import Item, Place, Problem, Step, Target
 from bulkip.periods import Period
+from bulkip.recipes import Recipe, recipe_of
 from bulkip.steps import Clock, ReadyStep, Renderings, described, ready_steps
 from bulkip.templates import Address, ItemFields, PeriodFields, Row, Template, TemplateError
 
@@ -23,12 +24,12 @@ class _PlanError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What turns targets into items: the steps, ready, and the clock.
+    """What turns targets into items: the steps, ready, and the clock; beside a step its short way, if any.
 
     `problems` are the mistakes of the steps themselves, each once.
     """
 
-    with_ip: tuple[ReadyStep, ...]
+    with_ip: tuple[tuple[ReadyStep, Recipe | None], ...]
     without_ip: tuple[ReadyStep, ...]
     clock: Clock
     problems: tuple[Problem, ...] = ()
@@ -39,9 +40,13 @@ class Rules:
     ) -> "Rules":
         """Compile a job's steps for a moment and a zone."""
         ready, problems = ready_steps(steps, variables, clock, allow_ipv6=allow_ipv6)
-        with_ip = tuple(one for one in ready if one.action.needs_ip)
+        with_ip = tuple((one, recipe_of(one, clock)) for one in ready if one.action.needs_ip)
         without_ip = tuple(one for one in ready if not one.action.needs_ip)
         return cls(with_ip, without_ip, clock, problems)
+
+    def any_takes(self, name: str) -> bool:
+        """Say whether an action that needs an address has a parameter of this name."""
+        return any(one.name == name for ready, _ in self.with_ip for one in ready.action.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,12 @@ class _Spot:
 def items_of(rules: Rules, target: Target, first_number: int, chain: int) -> list[Item | Problem]:
     """Return a target's items in the order of the steps; a step that cannot be carried out gives problems."""
     made: list[Item | Problem] = []
-    for offset, ready in enumerate(rules.with_ip):
-        made.extend(_made(ready, _Spot(first_number + offset, chain, rules.clock, target)))
+    for number, (ready, recipe) in enumerate(rules.with_ip, first_number):
+        item = recipe.item(target, number, chain) if recipe is not None else None
+        if item is not None:
+            made.append(item)
+        else:
+            made.extend(_made(ready, _Spot(number, chain, rules.clock, target)))
     return made
 
 

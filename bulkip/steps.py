@@ -21,7 +21,7 @@ from bulkip.templates import (
     compile_template,
 )
 
-Renderings: TypeAlias = "Rendering | tuple[Rendering, ...]"
+Renderings: TypeAlias = Rendering | tuple[Rendering, ...]
 
 _BOUNDARIES = frozenset({"period_start", "period_stop"})
 

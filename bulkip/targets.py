@@ -7,6 +7,7 @@ from typing import assert_never
 from bulkip.addresses import Block, Exclusions, Expression, canonical_ip, parse_expression
 from bulkip.characters import quoted
 from bulkip.listing import OpenStdin, excluded_by, excluded_in, label_of, read_list
+from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
 from bulkip.plaintext import Broken
 from bulkip.policy import Safety
@@ -25,6 +26,8 @@ from bulkip.sources import (
 )
 from bulkip.tally import ADDRESSES, ENTRIES, Fate, Idle, Tally
 from bulkip.texttargets import NO_FIELDS
+
+_target = maker_of(Target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,14 @@ class TargetReader:
     def _list(self, source: ListSource, tally: Tally) -> Iterator[Target | Problem]:
         found = read_list(source, self._doors.open_stdin, allow_ipv6=self._safety.allow_ipv6)
         try:
+            everything = self._exclusions is None and self._filter is None
             for one in found:
                 tally.lines += 1
                 if isinstance(one, Target):
-                    if self._keeps(one.ip, tally.listed):
+                    if everything:
+                        tally.listed.targets += 1
+                        yield one
+                    elif self._keeps(one.ip, tally.listed):
                         yield one
                 elif isinstance(one, Idle):
                     tally.skip(one)
@@ -165,7 +172,7 @@ class TargetReader:
         fields = source.fields or NO_FIELDS
         for ip in expression.block.addresses():
             if self._keeps(ip, fate):
-                yield Target(ip, fields, source.place)
+                yield _target(ip, fields, source.place)
 
     def _check_size(self, expression: Expression, source: AddressSource) -> None:
         """Count what is about to be expanded; raises ValueError when it would be too much."""

@@ -7,9 +7,13 @@ from typing import BinaryIO
 from bulkip.addresses import canonical_ip
 from bulkip.characters import quoted
 from bulkip.linefile import lines_of
+from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
 from bulkip.sources import AddressSource
 from bulkip.tally import Idle
+
+_target = maker_of(Target)
+_place = maker_of(Place)
 
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
@@ -22,7 +26,7 @@ def text_targets(
     What follows a `#` is a comment. Raises `Broken` when the file is no text.
     """
     for number, line in lines_of(content, file):
-        yield line if isinstance(line, Problem) else _line(line, Place(file, number), allow_ipv6=allow_ipv6)
+        yield line if isinstance(line, Problem) else _line(line, _place(file, number), allow_ipv6=allow_ipv6)
 
 
 def _line(line: str, place: Place, *, allow_ipv6: bool) -> Target | AddressSource | Problem | Idle:
@@ -31,7 +35,7 @@ def _line(line: str, place: Place, *, allow_ipv6: bool) -> Target | AddressSourc
     if not text:
         return Idle.COMMENT if comment else Idle.BLANK
     try:
-        return Target(canonical_ip(text, allow_ipv6=allow_ipv6), NO_FIELDS, place)
+        return _target(canonical_ip(text, allow_ipv6=allow_ipv6), NO_FIELDS, place)
     except ValueError:
         pass  # no single address, or a wrong one: whoever reads the expression says so
     exact = Place(place.file, place.line, len(head) - len(head.lstrip()) + 1)

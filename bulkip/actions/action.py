@@ -72,12 +72,18 @@ class ReadBack:
     undone: Callable[[Mapping[str, str]], tuple[str, ...]] | None = None
 
 
+def no_objections(_form: Mapping[str, str], _allow: Allow) -> Sequence[tuple[str, str]]:
+    """Return nothing: parameters that are right by themselves are right together."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One action of the API.
 
     `build` turns rendered parameters (the address is under "ip") into the form
-    to send, and raises `ParameterError` with all that is wrong.
+    to send, and raises `ParameterError` with all that is wrong: what the check
+    of each parameter says, then the `objections` to the form that they make.
     `parse` turns a successful envelope into the typed answer, and raises
     `AnswerShapeError`; `empty` is the answer when the server says that there is
     nothing. `self_evident` says that a valid answer proves success by itself.
@@ -99,6 +105,7 @@ class Action:
     self_evident: bool = False
     read_back: ReadBack | None = None
     read_back_help: str = "a read changes nothing"
+    objections: Callable[[Mapping[str, str], Allow], Sequence[tuple[str, str]]] = no_objections
 
     @property
     def reads_before(self) -> bool:

@@ -37,9 +37,9 @@ def one_text(value: Rendered) -> str:
 
 def server_id(value: Rendered) -> str:
     """Return the decimal number of a server, as its author wrote it, or `lookup`."""
+    if isinstance(value, str) and (_ID.fullmatch(value) or value == LOOKUP):
+        return value
     text = one_text(value)
-    if _ID.fullmatch(text) or text == LOOKUP:
-        return text
     way_out = f"write 1 to 10 digits without leading zero, such as 4711, or `{LOOKUP}` to have it found"
     raise ValueError(f"{shown(text)} is no id; {way_out}")
 

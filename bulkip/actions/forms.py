@@ -19,7 +19,7 @@ def read_form(
         value = values.get(name)
         known += value is not None and parameter.sent
         try:
-            text = parameter.check(value) if value else _without_value(parameter, value)
+            text = parameter.check(value) if value else without_value(parameter, value)
         except ValueError as wrong:
             problems.append((name, str(wrong)))
             continue
@@ -48,7 +48,8 @@ def _unknown(parameters: Sequence[Parameter], values: Mapping[str, Rendered]) ->
     return [(name, f"is no parameter of this action; {way_out}") for name in values if name not in names]
 
 
-def _without_value(parameter: Parameter, value: Rendered | None) -> str | None:
+def without_value(parameter: Parameter, value: Rendered | None) -> str | None:
+    """Return what a parameter is when nothing, or an empty text, is given for it; raises ValueError."""
     if value is not None and parameter.empty_is_a_value:
         return parameter.check(value)
     if parameter.required:

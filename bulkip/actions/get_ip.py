@@ -47,6 +47,7 @@ ACTION = Action(
     summary="the network of an address: network, mask, gateway, broadcast",
     parameters=PARAMETERS,
     build=build,
+    objections=ipv6_problems,
     parse=parse,
     answer='{"network": "203.0.113.0", "netmask": "255.255.255.0", "gateway": "203.0.113.1", '
     '"broadcast": "203.0.113.255"}, with ip, location and status where the server gives them',

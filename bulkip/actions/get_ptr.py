@@ -59,6 +59,7 @@ ACTION = Action(
     summary="the reverse name (PTR) of an address",
     parameters=PARAMETERS,
     build=build,
+    objections=ipv6_problems,
     parse=parse,
     answer='{"ptr": "mail.example.net"}, a list where there are several, null where there is none',
     example='- action: get_ptr\n  with: {id: "{{ row.id }}", location: NL}',

@@ -21,7 +21,12 @@ PARAMETERS = (
 def build(values: Mapping[str, Rendered], allow: Allow) -> dict[str, str]:
     """Return the form with all five fields: summary and unbilled go out as 0 where nobody sets them."""
     form, problems = read_form(PARAMETERS, values)
-    return settled(form, problems + ipv6_problems(form, allow) + _period_problems(form))
+    return settled(form, problems + objections(form, allow))
+
+
+def objections(form: Mapping[str, str], allow: Allow) -> Problems:
+    """Return what is wrong with a form whose parameters are right."""
+    return ipv6_problems(form, allow) + _period_problems(form)
 
 
 def parse(envelope: Mapping[str, JsonValue]) -> JsonValue:
@@ -67,6 +72,7 @@ ACTION = Action(
     summary="inbound and outbound traffic of an address in a period",
     parameters=PARAMETERS,
     build=build,
+    objections=objections,
     parse=parse,
     answer='{"traffic": [{"timestamp": "2026-09-01T00:00:00Z", "in": 1.25, "out": 0.85}]}, '
     'or {"in": 1.25, "out": 0.85} for a summary',

@@ -29,7 +29,12 @@ PARAMETERS = (
 def build(values: Mapping[str, Rendered], allow: Allow) -> dict[str, str]:
     """Return the form; `main` goes out as its author stated it."""
     form, problems = read_form(PARAMETERS, values)
-    return settled(form, problems + ipv6_problems(form, allow) + _main_problems(form, allow))
+    return settled(form, problems + objections(form, allow))
+
+
+def objections(form: Mapping[str, str], allow: Allow) -> Problems:
+    """Return what is wrong with a form whose parameters are right."""
+    return ipv6_problems(form, allow) + _main_problems(form, allow)
 
 
 def parse(_envelope: Mapping[str, JsonValue]) -> JsonValue:
@@ -76,6 +81,7 @@ ACTION = Action(
     summary="make an address the main one of its server (it may change billing)",
     parameters=PARAMETERS,
     build=build,
+    objections=objections,
     parse=parse,
     answer="null",
     example='- action: set_main\n  with: {id: "{{ row.id }}", main: 1}',

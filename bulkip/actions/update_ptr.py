@@ -26,7 +26,12 @@ PARAMETERS = (
 def build(values: Mapping[str, Rendered], allow: Allow) -> dict[str, str]:
     """Return the form; `ptr` replaces whatever names the address had."""
     form, problems = read_form(PARAMETERS, values)
-    return settled(form, problems + ipv6_problems(form, allow) + _empty_problems(form, allow))
+    return settled(form, problems + objections(form, allow))
+
+
+def objections(form: Mapping[str, str], allow: Allow) -> Problems:
+    """Return what is wrong with a form whose parameters are right."""
+    return ipv6_problems(form, allow) + _empty_problems(form, allow)
 
 
 def parse(_envelope: Mapping[str, JsonValue]) -> JsonValue:
@@ -66,6 +71,7 @@ ACTION = Action(
     summary="set the reverse name (PTR) of an address",
     parameters=PARAMETERS,
     build=build,
+    objections=objections,
     parse=parse,
     answer="null",
     example='- action: update_ptr\n  with: {id: "{{ row.id }}", ptr: "{{ ip.dashed }}.example.net"}',

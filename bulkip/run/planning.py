@@ -92,7 +92,7 @@ class Planning:
         ipv6 = loaded.safety.allow_ipv6
         self._rules = Rules.of(loaded.steps, clock, loaded.vars, allow_ipv6=ipv6)
         self._asked = AskedPeriods(
-            one.period for one in self._rules.with_ip if isinstance(one.period, Period)
+            one.period for one, _ in self._rules.with_ip if isinstance(one.period, Period)
         )
         self._reader = target_reader(loaded, doors or Doors())
 
@@ -109,13 +109,16 @@ class Planning:
     def stream(self) -> Iterator[Item | Problem]:
         """Yield every item in plan order, and every problem of the job and its files, once."""
         told, mains = Told(), MainAddresses()
+        with_period, sets_main = self._rules.any_takes("period_stop"), self._rules.any_takes("main")
         for one in chain(self._problems, self._rules.problems, self._items()):
             if isinstance(one, Problem):
                 if told.is_new(one):
                     yield one
-            else:
+                continue
+            if with_period:
                 self._asked.take(one)
-                yield one
+            yield one
+            if sets_main:
                 yield from mains.feed(one)
 
     def _items(self) -> Iterator[Item | Problem]:

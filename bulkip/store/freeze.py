@@ -1,12 +1,10 @@
 """How a plan becomes a run store: items stream in, all of them are frozen or none."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
 
 from bulkip.actions.checks import LOOKUP
 from bulkip.errors import SHOWN_PROBLEMS, JobError
@@ -14,17 +12,12 @@ from bulkip.model import Item, Problem, Status
 from bulkip.shards import Shard
 from bulkip.store.division import keep_own
 from bulkip.store.fresh import fresh_store, make_tables, mark_ours, unhurried
+from bulkip.store.itemtable import ItemTable
 from bulkip.store.keepers import Keepers
 from bulkip.store.schema import RunHeader, storage_errors
 from bulkip.store.sharedvalues import SharedValues, place_of
 
-_ItemRow: TypeAlias = tuple[int, int, str, str, str, bool, bool, str | None, str, str, str | None]
-"""An item as the columns of its table."""
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
 BATCH = 2_000
-INSERT = "INSERT OR IGNORE INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,0)"
-MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
 ITEMS_FROZEN = "items"
 """The fact that a run keeps about its plan, so that a lost item is missed: how many there are."""
 KEEP_SOUGHT = f"""
@@ -70,7 +63,6 @@ class _Tally:
 
     problems: list[Problem] = field(default_factory=list)
     total: int = 0
-    repeated: int = 0
     lookups: bool = False
 
     def note(self, problem: Problem) -> None:
@@ -122,11 +114,9 @@ def _fill_tables(
     make_tables(connection)
     tally = _Tally()
     keepers, values = Keepers(connection, now), SharedValues(writing.sparing)
-    rows = _rows(stream, writing, keepers, values, tally)
-    while batch := list(islice(rows, BATCH)):
-        keepers.write()
-        _insert(connection, batch, tally)
-    for problem in chain(_double_writes(connection), values.problems(connection)):
+    items = ItemTable(connection, writing.actions, writing.shown)
+    found = _take(stream, items, keepers, values, tally)
+    for problem in chain(found, _double_writes(connection), values.problems(connection)):
         tally.note(problem)
     if tally.total:
         raise JobError(tally.problems, tally.total)
@@ -135,7 +125,7 @@ def _fill_tables(
     count, writes = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(writes AND skip IS NULL), 0) FROM item"
     ).fetchone()
-    return Frozen(items=count, writes=writes, repeated=tally.repeated, lookups=_lookups(connection, tally))
+    return Frozen(items=count, writes=writes, repeated=items.repeated, lookups=_lookups(connection, tally))
 
 
 def _lookups(connection: sqlite3.Connection, tally: _Tally) -> int:
@@ -147,64 +137,25 @@ def _lookups(connection: sqlite3.Connection, tally: _Tally) -> int:
     return int(connection.execute(sql).fetchone()[0])
 
 
-def _rows(
-    stream: Iterable[Item | Problem], writing: Writing, keepers: Keepers, values: SharedValues, tally: _Tally
-) -> Iterator[_ItemRow]:
-    """Yield the items as rows; rows are kept until they are written, items would hold their targets too."""
+def _take(
+    stream: Iterable[Item | Problem], items: ItemTable, keepers: Keepers, values: SharedValues, tally: _Tally
+) -> Iterator[Problem]:
+    """Take the items of a stream and write them a batch at a time; yield every problem on the way."""
+    taken = 0
     for one in stream:
         if isinstance(one, Problem):
-            tally.note(one)
-        else:
-            keepers.take(one)
-            values.take(one)
-            tally.lookups = tally.lookups or one.form.get("id") == LOOKUP
-            yield _row(one, writing)
-
-
-def _row(item: Item, writing: Writing) -> _ItemRow:
-    what = (item.key, item.step, item.action, item.action in writing.actions, item.action in writing.shown)
-    return (item.number, item.chain, *what, item.ip, _JSON.encode(item.form), item.source, item.skip)
-
-
-def _insert(connection: sqlite3.Connection, batch: list[_ItemRow], tally: _Tally) -> None:
-    before = connection.total_changes
-    connection.executemany(INSERT, batch)
-    if connection.total_changes - before == len(batch):
-        return
-    for row in batch:  # some address was there already: find out which, and whether it matters
-        number, _, _, step, _, _, _, ip, *_ = row
-        held = connection.execute(
-            "SELECT number, chain, key, skip, source, form FROM item WHERE ip=? AND step=?", (ip, step)
-        ).fetchone()
-        if held and held[0] != number:
-            _meet_again(connection, row, held, tally)
-
-
-def _meet_again(
-    connection: sqlite3.Connection,
-    row: _ItemRow,
-    held: tuple[int, int, str, str | None, str, str],
-    tally: _Tally,
-) -> None:
-    """Decide what a second row for the same address and step means."""
-    number, chain, key, held_skip, held_source, held_form = held
-    _, own_chain, own_key, _, _, _, _, ip, form, source, skip = row
-    if key == own_key or skip:
-        tally.repeated += 1
-    elif held_skip:  # the first row was left out by `when`; this one takes its place among the items
-        connection.execute("DELETE FROM item WHERE number=?", (number,))
-        connection.execute(INSERT, (number, chain, *row[2:]))
-        connection.execute(MOVE, (number, own_chain))
-        tally.repeated += 1
-    else:
-        difference = _difference(json.loads(form), held_source, json.loads(held_form))
-        tally.note(Problem(place_of(source), f"{ip} {difference}"))
-
-
-def _difference(form: dict[str, str], source: str, first: dict[str, str]) -> str:
-    names = [name for name in {**first, **form} if first.get(name) != form.get(name)]
-    pairs = ", ".join(f"{name} `{form.get(name)}` here, `{first.get(name)}` there" for name in names)
-    return f"has another value at {source} ({pairs}); keep one of the two rows"
+            yield one
+            continue
+        items.take(one)
+        keepers.take(one)
+        values.take(one)
+        tally.lookups = tally.lookups or one.form.get("id") == LOOKUP
+        taken += 1
+        if taken % BATCH == 0:
+            keepers.write()
+            yield from items.write()
+    keepers.write()
+    yield from items.write()
 
 
 def _double_writes(connection: sqlite3.Connection) -> Iterator[Problem]:

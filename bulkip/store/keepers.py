@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Collection
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from bulkip.model import Heading, Item
+from bulkip.model import Heading, Item, Known
+from bulkip.store.manyrows import ManyRows
 from bulkip.store.schema import CELL_END
 from bulkip.store.statements import READING, RESULT, UNREAD, result_columns
 
@@ -14,7 +15,7 @@ _Heads: TypeAlias = "Heading | tuple[str, ...]"
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 KEEP_HEADING = "INSERT INTO heading VALUES (?,?,?)"
-KEEP_TARGET = "INSERT INTO target VALUES (?,?,?)"
+KEEP_TARGET: Final = ManyRows("INSERT INTO target VALUES", "({},{},{})")
 KEEP_SERVER = "INSERT INTO sought VALUES (?,?)"
 KNOWN_HEADINGS = 1_000  # a list of JSON objects may have one for each line
 
@@ -24,17 +25,19 @@ class Keepers:
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         """Write through this connection; `now` is when results were known, in Unix seconds."""
-        self._keepers = (_TargetKeeper(connection), _KnownKeeper(connection, now))
+        self._targets = _TargetKeeper(connection)
+        self._known = _KnownKeeper(connection, now)
 
     def take(self, item: Item) -> None:
-        """Take note of what an item brings along."""
-        for keeper in self._keepers:
-            keeper.take(item)
+        """Take note of what an item brings along; of most items nothing is known."""
+        self._targets.take(item)
+        if item.known is not None:
+            self._known.take(item.number, item.known)
 
     def write(self) -> None:
         """Write what was taken since the last time."""
-        for keeper in self._keepers:
-            keeper.write()
+        self._targets.write()
+        self._known.write()
 
 
 class _TargetKeeper:
@@ -63,7 +66,7 @@ class _TargetKeeper:
 
     def write(self) -> None:
         """Write what was taken since the last time."""
-        self._connection.executemany(KEEP_TARGET, self._rows)
+        KEEP_TARGET.insert(self._connection, self._rows)
         self._rows.clear()
 
     def _number(self, heads: _Heads) -> int:
@@ -90,19 +93,17 @@ class _KnownKeeper:
         self._servers: list[tuple[int, str]] = []
         self._unread: list[tuple[int, str]] = []
 
-    def take(self, item: Item) -> None:
-        """Take note of what is known of an item; of most nothing is."""
-        if item.known is None:
-            return
-        before, result = item.known.before, item.known.result
-        if item.known.server is not None:
-            self._servers.append((item.number, item.known.server))
-        if item.known.unread is not None:
-            self._unread.append((item.number, item.known.unread))
+    def take(self, number: int, known: Known) -> None:
+        """Take note of what is known of an item."""
+        before, result = known.before, known.result
+        if known.server is not None:
+            self._servers.append((number, known.server))
+        if known.unread is not None:
+            self._unread.append((number, known.unread))
         if before is not None:
-            self._readings.append((item.number, _JSON.encode(before.names), before.read_at))
+            self._readings.append((number, _JSON.encode(before.names), before.read_at))
         if result is not None:
-            self._results.append(result_columns(item.number, 0, result, self._now))
+            self._results.append(result_columns(number, 0, result, self._now))
 
     def write(self) -> None:
         """Write what was taken since the last time."""

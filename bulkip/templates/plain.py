@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import nodes
 
+from bulkip.templates.bounds import LONGEST
 from bulkip.templates.scope import Scope
 
 Lookup = tuple[str, Callable[[Any], object]]
@@ -23,11 +24,17 @@ class Plain:
     lookups: tuple[Lookup, ...]
 
     def render(self, values: Mapping[str, object]) -> str | None:
-        """Return the text, or None when a field is missing."""
+        """Return the text, or None when a field is missing or the text is too long."""
+        lookups = self.lookups
         try:
-            return self.pattern % tuple([get(values[name]) for name, get in self.lookups])
+            if len(lookups) == 1:  # as nearly all of them have
+                name, get = lookups[0]
+                text = self.pattern % (get(values[name]),)
+            else:
+                text = self.pattern % tuple([get(values[name]) for name, get in lookups])
         except (AttributeError, KeyError):
             return None
+        return text if len(text) <= LONGEST else None
 
 
 def plain_of(tree: nodes.Template, scope: Scope) -> Plain | None:

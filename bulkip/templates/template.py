@@ -72,7 +72,7 @@ class Template:
         """Return the text for the values of an item; raise `TemplateError` where there is none."""
         if self.plain is not None:
             text = self.plain.render(values)
-            if text is not None and len(text) <= LONGEST:
+            if text is not None:
                 return text
         return self._evaluated(values)
 

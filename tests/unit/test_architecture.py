@@ -14,15 +14,16 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "bulkip"
 FLOORS: Mapping[str, int] = {
     # words
-    "alerts": 0, "errors": 0, "events": 0, "frozen": 0, "model": 0, "policy": 0, "version": 0, "wire": 0,
+    "alerts": 0, "errors": 0, "events": 0, "frozen": 0, "makers": 0, "model": 0, "policy": 0, "version": 0,
+    "wire": 0,
     # rules
     "actions": 1, "addresses": 1, "answers": 1, "askedperiods": 1, "breaker": 1, "budget": 1, "ceiling": 1,
     "characters": 1, "classify": 1, "conditions": 1, "conflicts": 1, "course": 1, "csvfile": 1, "envelope": 1,
     "exactjson": 1, "exitcode": 1, "expectations": 1, "followups": 1, "formdata": 1, "hostnames": 1,
     "keys": 1, "linefile": 1, "lockname": 1, "logins": 1, "nextcall": 1, "nights": 1, "periodlabels": 1,
-    "periods": 1, "plaintext": 1, "plan": 1, "proof": 1, "quantities": 1, "redact": 1, "redirects": 1,
-    "reportpaths": 1, "retry": 1, "retryafter": 1, "rollout": 1, "safety": 1, "schedules": 1, "selection": 1,
-    "shards": 1, "steps": 1, "stops": 1, "tally": 1, "templates": 1, "tolerance": 1,
+    "periods": 1, "plaintext": 1, "plan": 1, "proof": 1, "quantities": 1, "recipes": 1, "redact": 1,
+    "redirects": 1, "reportpaths": 1, "retry": 1, "retryafter": 1, "rollout": 1, "safety": 1, "schedules": 1,
+    "selection": 1, "shards": 1, "steps": 1, "stops": 1, "tally": 1, "templates": 1, "tolerance": 1,
     # doors
     "connections": 2, "csvtargets": 2, "hookcommand": 2, "inputfile": 2, "jobfile": 2, "jsonltargets": 2,
     "limiter": 2, "listing": 2, "lock": 2, "logs": 2, "losses": 2, "notices": 2, "pipedinput": 2,

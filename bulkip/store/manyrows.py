@@ -1,0 +1,38 @@
+"""How do many rows get into a table? Dozens with one statement, since each costs about as much as a row."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, count
+
+ROWS = 50
+"""So many rows go with one statement; all SQLites that there are bind as many values as they have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManyRows:
+    """An INSERT of many rows: `row` is one of them, with `{}` for each value that is its own.
+
+    The values that all rows share are `?1`, `?2` and so on, `shared` in number.
+    """
+
+    head: str
+    row: str
+    shared: int = 0
+
+    def insert(
+        self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], *shared: object
+    ) -> None:
+        """Insert the rows in their order."""
+        for begin in range(0, len(rows), ROWS):
+            some = rows[begin : begin + ROWS]
+            connection.execute(_statement(self, len(some)), [*shared, *chain.from_iterable(some)])
+
+
+@lru_cache(maxsize=256)
+def _statement(many: ManyRows, rows: int) -> str:
+    numbers = count(many.shared + 1)
+    values = many.row.count("{}")
+    written = (many.row.format(*(f"?{next(numbers)}" for _ in range(values))) for _ in range(rows))
+    return f"{many.head} {','.join(written)}"
