@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from anyio import CancelScope, current_time, get_cancelled_exc_class, move_on_after
+from anyio import CancelScope, get_cancelled_exc_class, move_on_after
 
 from bulkip.brake import Brake
 from bulkip.budget import retry_cost
+from bulkip.clock import loop_clock
 from bulkip.errors import StoreError
 from bulkip.frozen import replace
 from bulkip.gate import Gate
@@ -23,6 +24,8 @@ from bulkip.wire import ApiRequest, Failure, FailureKind, Reply, Verdict, Verdic
 
 CUT_OFF = Verdict(VerdictKind.TRANSIENT, ErrorClass.CANCELLED, message="cut off when the run was stopped")
 OUT_OF_TIME = Failure(FailureKind.TIMEOUT, sent=True, message="the time of this item was up")
+DONE = frozenset({VerdictKind.SUCCESS, VerdictKind.EMPTY})
+"""Nobody asks again after these."""
 READABLE = "readable"
 """The fact that a run keeps once the server gave it an answer of this API."""
 
@@ -80,6 +83,7 @@ class Client:
         self._books = books
         self._brake = brake
         self.judge = judge
+        self._clock = loop_clock()
         self._watch = Watch()
         self.under_way = 0
         self.last_success_at = float("-inf")
@@ -104,7 +108,7 @@ class Client:
         if not await self._admitted(request, attempt, knock=knock):
             return None
         try:
-            sent_at, wall = current_time(), self.judge.wall()
+            sent_at, wall = self._clock(), self.judge.wall()
             reply = await self._carry(request, attempt, wall, within_s)
         finally:
             self._gate.leave()
@@ -175,9 +179,9 @@ class Client:
 
     def _noted(self, verdict: Verdict, reply: Reply, sent_at: float, *, knock: bool) -> Verdict:
         """Add what the call says beside its answer: its time, its price, and whose fault its loss is."""
-        took_s, cost = current_time() - sent_at, retry_cost(verdict, old=self._gate.is_old(sent_at))
-        noted = replace(verdict, took_s=took_s, retry_cost=cost)
-        breaker = self._gate.breaker
+        breaker, took_s = self._gate.breaker, self._clock() - sent_at
+        price = 0 if verdict.kind in DONE else retry_cost(verdict, old=self._gate.is_old(sent_at))
+        noted = replace(verdict, took_s=took_s, retry_cost=price)
         if not isinstance(reply, Failure) or reply.answered:
             breaker.answered(probe=knock)
             return noted
@@ -231,5 +235,5 @@ class Client:
             self._gate.pause(wait_s, "Retry-After" if named_s is not None else "throttled")
         else:
             self._gate.passed(sent_at)
-        if verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
+        if verdict.kind in DONE:
             self.last_success_at = max(self.last_success_at, sent_at)

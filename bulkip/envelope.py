@@ -23,6 +23,7 @@ LONGEST_FOREIGN = 2**21  # bytes beyond ASCII: one emoji makes a text four times
 _BAD_ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))|\\')
 _NUMERIC = re.compile(r"[+-]?\d{1,300}(?:\.\d{1,300})?", re.ASCII)
 _SUCCESSES = ("OK", "success")
+_SIGNS = ("result", "code", "error")
 _TEXT_KEYS = ("message", "error", "description")
 _MOST_TEXTS = 8
 _BRACKETS = re.compile(r"[\[{]")
@@ -46,7 +47,7 @@ class Envelope(Struct, frozen=True):
     @property
     def is_ours(self) -> bool:
         """Whether it has any of the fields by which this API says how a call went."""
-        return any(name in self.fields for name in ("result", "code", "error"))
+        return not self.fields.keys().isdisjoint(_SIGNS)
 
     @property
     def claims_success(self) -> bool:
@@ -91,10 +92,10 @@ class Envelope(Struct, frozen=True):
     def answers_another(self, request: ApiRequest) -> str | None:
         """Return what shows that it answers another call, as on a connection that is out of step."""
         action, ip, nested = self.fields.get("action"), request.form.get("ip"), self.fields.get("data")
-        if isinstance(action, str) and action in ACTIONS and action != request.action:
+        if isinstance(action, str) and action != request.action and action in ACTIONS:
             return f"the answer is one to {action}"
-        named = [self.fields.get("ip"), nested.get("ip") if isinstance(nested, dict) else None]
-        if ip is not None and any(_is_other_address(one, ip) for one in named):
+        inner = nested.get("ip") if isinstance(nested, dict) else None
+        if ip is not None and (_is_other_address(self.fields.get("ip"), ip) or _is_other_address(inner, ip)):
             return "the answer is about another address"
         return None
 
@@ -202,7 +203,7 @@ def _children(value: JsonValue) -> Iterator[JsonValue]:
 
 def _is_other_address(value: JsonValue, ip: str) -> bool:
     try:
-        return isinstance(value, str) and address(value) != ip
+        return isinstance(value, str) and value != ip and address(value) != ip
     except ValueError:
         return False
 

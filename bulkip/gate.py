@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from anyio import Semaphore, current_time, sleep_until
+from anyio import Semaphore, sleep_until
 
+from bulkip.clock import loop_clock
 from bulkip.events import CallSent, Event, RateSet, Waiting
 from bulkip.outage import Breaker
 from bulkip.policy import Limits
+
+CALL_SENT = CallSent()
 
 
 class Limiter(Protocol):
@@ -50,6 +53,7 @@ class Gate:
     ) -> None:
         """Keep to the limits of a job: its places, and whether throttling halves the pace."""
         self.breaker = breaker
+        self._clock = loop_clock()
         self._adaptive = limits.adaptive
         self._rates = limits.rate
         self._slowed = False
@@ -61,13 +65,13 @@ class Gate:
 
     async def enter_now(self) -> bool:
         """Take a place and a turn where both are to be had at this moment; False where one is not."""
-        now = current_time()
+        now = self._clock()
         shut = self.breaker.is_open or self.is_old(now)
         if shut or not self._places.value or not self._limiter.is_free(now):
             return False
         self._places.acquire_nowait()
         await self._limiter.take(now)
-        self._tell(CallSent())
+        self._tell(CALL_SENT)
         return True
 
     async def enter(self) -> None:
@@ -80,17 +84,17 @@ class Gate:
 
     async def cooled_down(self) -> None:
         """Wait until no cool-down is on."""
-        while self._paused_until > current_time():
+        while self._paused_until > self._clock():
             await sleep_until(self._paused_until)
 
     async def turn(self) -> None:
         """Wait for the moment to send; the holder of a place calls this just before."""
         await self._limiter.acquire()
-        self._tell(CallSent())
+        self._tell(CALL_SENT)
 
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing out for so long; a pause that ends sooner than the present one adds nothing."""
-        until = current_time() + seconds
+        until = self._clock() + seconds
         if until > self._paused_until:
             self._paused_until = until
             self._limiter.hold_until(until)

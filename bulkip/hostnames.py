@@ -37,7 +37,9 @@ def check_hostname(text: str) -> str:
 
 def ptr_names(text: str) -> tuple[str, ...]:
     """Return the names of a PTR value, one a line, without blanks around, trailing dots and repeats."""
-    lines = (line.strip(" \t\r").removesuffix(".") for line in text.split("\n"))
+    lines = [line.strip(" \t\r").removesuffix(".") for line in text.split("\n")]
+    if len(lines) == 1:  # nearly always
+        return tuple(filter(None, lines))
     return tuple({name.lower(): name for name in lines if name}.values())
 
 

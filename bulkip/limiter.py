@@ -13,8 +13,9 @@ from contextlib import suppress
 from math import floor
 
 from aiolimiter import AsyncLimiter
-from anyio import Event, current_time, sleep_until
+from anyio import Event, sleep_until
 
+from bulkip.clock import loop_clock
 from bulkip.model import Rate
 
 SLOT_S = 0.010
@@ -105,7 +106,8 @@ class Pacer:
         self._slot = max(1, floor(pace * SLOT_S))
         size = self._slot + pace * CATCH_UP_S
         self._bucket = AsyncLimiter(size, size / pace)
-        now = current_time()
+        self._clock = loop_clock()
+        now = self._clock()
         self._windows = [SlidingWindow(rate, headroom, ages_s, now) for rate in rates]
         self._waiting: deque[_Permission] = deque()
         self._asked = Event()
@@ -115,7 +117,7 @@ class Pacer:
 
     async def acquire(self) -> None:
         """Wait until one more call may go out; where that is now, no slot is made for it."""
-        now = current_time()
+        now = self._clock()
         if self.is_free(now):
             await self.take(now)
             return
@@ -132,9 +134,12 @@ class Pacer:
 
     def is_free(self, now: float) -> bool:
         """Say whether nobody waits, and every rate allows one more call at this moment."""
-        if self._waiting or self._opens_at() > now or self._share.at(now) < 1:
+        if self._waiting or now < self._held_until or now < self._spaced_until or self._share.at(now) < 1:
             return False
-        return min(window.room(now) for window in self._windows) > 0 and self._bucket.has_capacity()
+        for window in self._windows:
+            if window.room(now) <= 0:
+                return False
+        return self._bucket.has_capacity()
 
     async def take(self, now: float) -> None:
         """Count a call that goes out at this moment, because it may; this is no wait."""
@@ -149,11 +154,11 @@ class Pacer:
 
     def slow_down(self) -> None:
         """Halve the pace; it comes back by itself while nothing is held back."""
-        self._share.halve(current_time())
+        self._share.halve(self._clock())
 
     def share(self) -> float:
         """Return the fraction of the rate that is handed out now."""
-        return self._share.at(current_time())
+        return self._share.at(self._clock())
 
     def pace_per_s(self) -> float:
         """Return how many calls a second are handed out now."""
@@ -173,14 +178,14 @@ class Pacer:
                 self._hand_out(wanted)
 
     async def _until_open(self) -> None:
-        while (opens := self._opens_at()) > current_time():
+        while (opens := self._opens_at()) > self._clock():
             await sleep_until(opens)
 
     def _opens_at(self) -> float:
         return max(self._held_until, self._spaced_until, *(window.open_at() for window in self._windows))
 
     def _hand_out(self, wanted: int) -> None:
-        now = current_time()
+        now = self._clock()
         room = min(window.room(now) for window in self._windows)
         count = max(0, min(wanted, len(self._waiting), room))
         for window in self._windows:
@@ -192,7 +197,7 @@ class Pacer:
 
     def _leave(self, permission: _Permission) -> None:
         """Count a call from when it leaves: the loop may have stalled since its permission was given."""
-        now = current_time()
+        now = self._clock()
         if now - permission.given_at > LATE_S:
             for window in self._windows:
                 window.postpone(permission.given_at, now)

@@ -19,6 +19,8 @@ from bulkip.wire import Verdict, VerdictKind
 WORTH_ANOTHER = frozenset(
     {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN, VerdictKind.THROTTLE, VerdictKind.AUTH}
 )
+ANSWERED = frozenset({VerdictKind.SUCCESS, VerdictKind.EMPTY})
+"""A read that got one of these is done."""
 PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 """After these everyone pauses."""
 ACCEPTED = frozenset({VerdictKind.SUCCESS, VerdictKind.PENDING})
@@ -94,6 +96,8 @@ def backoff_s(policy: RetryPolicy, attempt: int, rng: Random) -> float:
 
 def decide(policy: RetryPolicy, settle_s: float, course: Course, verdict: Verdict, rng: Random) -> Decision:
     """Return what follows from an answer; `course` is the one that led to the call."""
+    if course.next is Purpose.CALL and not course.writes and verdict.kind in ANSWERED:
+        return Settled(_answered(verdict))
     course = after_call(course, verdict)
     match course.next:
         case Purpose.BEFORE | Purpose.VERIFY:
@@ -144,8 +148,6 @@ def in_time(decision: Again, item_s: float | None) -> Again | Settled:
 def _after_read(
     policy: RetryPolicy, _settle_s: float, course: Course, verdict: Verdict, rng: Random
 ) -> Decision:
-    if verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
-        return Settled(_answered(verdict))
     return _once_more(policy, course, verdict, rng) or Settled(_failed(verdict))
 
 

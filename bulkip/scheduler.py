@@ -114,14 +114,23 @@ class Scheduler(Generic[T]):
             return None
         self._active += 1  # counted before the wait, so that nobody takes the stage for finished
         turn = None
-        async with self._feeding:
+        await self._one_at_a_time()
+        try:
             if not self._fed:
                 turn = await self._feed.next()
                 self._fed = turn is None
+        finally:
+            self._feeding.release()
         if turn is None:
             self._active -= 1
             self._stir()
         return turn
+
+    async def _one_at_a_time(self) -> None:
+        if self._feeding.value:
+            self._feeding.acquire_nowait()  # a fourth of what the other way costs
+        else:
+            await self._feeding.acquire()
 
     async def _until_something_moves(self) -> None:
         due = self._parked[0][0] if self._parked else float("inf")

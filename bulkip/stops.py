@@ -54,12 +54,11 @@ def watch(seen: Watch, item: int, verdict: Verdict) -> tuple[Watch, Stop | None]
             return seen, Stop(StopKind.ACCESS, text, ErrorClass.TLS)
         case VerdictKind.BLOCKED:
             return _blocked(seen, item)
-        case _ if verdict.readable:
-            return replace(seen, readable=True, blocked=()) if _news(seen) else seen, None
-        case _ if _foreign(verdict) and not seen.readable:
+        case _ if verdict.readable and _news(seen):
+            return replace(seen, readable=True, blocked=()), None
+        case _ if not (verdict.readable or seen.readable) and _foreign(verdict):
             return _unreadable(seen, verdict)
-        case _:
-            return seen, None
+    return seen, None
 
 
 def _news(seen: Watch) -> bool:

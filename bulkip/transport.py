@@ -14,10 +14,11 @@ from typing import Self
 from urllib.parse import urljoin
 
 import aiohttp
-from anyio import Semaphore, current_time, fail_after
+from anyio import Semaphore, fail_after
 from yarl import URL
 
 from bulkip.actions import ACTIONS
+from bulkip.clock import loop_clock
 from bulkip.connections import Connector, Line, StaleConnectionError
 from bulkip.formdata import encoded
 from bulkip.losses import LOST_BY, after_sending, before_sending
@@ -107,7 +108,7 @@ class Transport:
         if self._connector is None:
             raise RuntimeError("the transport is closed; send inside `async with`")
         body = encoded(request.action, request.form, self._token() if request.needs_token else None)
-        deadline = current_time() + self._timeouts.attempt_s
+        deadline = loop_clock()() + self._timeouts.attempt_s
         try:
             script = self._scripts.get(request.script) or self._learned(request.script)
             line = await self._connector.line(script.connecting, self._patience)

@@ -116,9 +116,12 @@ class Worker:
         if (delay_s := self._heard(turn)) is not None:
             return Parked(turn, delay_s)
         turn, decision = await self._next(turn)
-        if isinstance(decision, Again | Settled) and decision.cleared:
-            await self._store.clear_doubt(turn.chain[0].item)
         match decision:
+            case Again(cleared=True) | Settled(cleared=True):
+                await self._store.clear_doubt(turn.chain[0].item)
+        match decision:
+            case Settled(result, blind=False):
+                return await self._settle(turn, result)
             case Sentence():
                 return Parked(replace(turn, sentence=decision), HEARING_S)
             case Again(course, delay_s):
@@ -129,10 +132,8 @@ class Worker:
                 return await self._compare(turn, names)
             case Seen(names):
                 await self._keep_before(turn.chain[0], names, turn.course.wanted or ())
-            case Settled(result, blind=True):
-                await self._keep_unread(turn.chain[0].item, result)
             case Settled(result):
-                return await self._settle(turn, result)
+                await self._keep_unread(turn.chain[0].item, result)
         return None
 
     def _again(self, turn: Turn, course: Course, delay_s: float) -> Turn | Parked[Turn]:

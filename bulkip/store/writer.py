@@ -155,9 +155,11 @@ class RunWriter:
             await group.wait()
 
     def _add(self, statement: Statement, then: Callable[[], None] | None) -> Group:
-        self._group.add(statement, then)
-        self._wake.set()
-        return self._group
+        group = self._group
+        group.add(statement, then)
+        if len(group.statements) == 1:
+            self._wake.set()
+        return group
 
     def _told(self, failure: StoreError) -> StoreError:
         self._heard = True

@@ -25,10 +25,10 @@ FLOORS: Mapping[str, int] = {
     "redirects": 1, "reportpaths": 1, "retry": 1, "retryafter": 1, "rollout": 1, "safety": 1, "schedules": 1,
     "selection": 1, "shards": 1, "steps": 1, "stops": 1, "tally": 1, "templates": 1, "tolerance": 1,
     # doors
-    "connections": 2, "csvtargets": 2, "hookcommand": 2, "inputfile": 2, "jobfile": 2, "jsonltargets": 2,
-    "limiter": 2, "listing": 2, "lock": 2, "logs": 2, "losses": 2, "notices": 2, "pipedinput": 2,
-    "planfile": 2, "progress": 2, "reports": 2, "resolver": 2, "settings": 2, "simulator": 2, "sources": 2,
-    "store": 2, "targets": 2, "texttargets": 2, "transport": 2, "webhook": 2,
+    "clock": 2, "connections": 2, "csvtargets": 2, "hookcommand": 2, "inputfile": 2, "jobfile": 2,
+    "jsonltargets": 2, "limiter": 2, "listing": 2, "lock": 2, "logs": 2, "losses": 2, "notices": 2,
+    "pipedinput": 2, "planfile": 2, "progress": 2, "reports": 2, "resolver": 2, "settings": 2, "simulator": 2,
+    "sources": 2, "store": 2, "targets": 2, "texttargets": 2, "transport": 2, "webhook": 2,
     # engine
     "access": 3, "allowance": 3, "brake": 3, "checker": 3, "client": 3, "feeds": 3, "gate": 3, "inquiry": 3,
     "looker": 3, "outage": 3, "purse": 3, "scheduler": 3, "tracer": 3, "verifier": 3, "worker": 3,
@@ -40,7 +40,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "aiohttp.web": ("simulator",),
     "aiolimiter": ("limiter",),
     "apprise": ("notices",),
-    "asyncio": ("connections",),  # types of the protocol that aiohttp lets us receive with
+    "asyncio": ("clock", "connections"),  # the loop's clock; types of the protocol that aiohttp lets us be
     "click": ("cli",),
     "dns": ("resolver", "simulator"),
     "duckdb": ("reports",),
