@@ -59,16 +59,20 @@ class CsvRows:
 
     def _lines(self) -> Iterator[str]:
         """Yield the physical lines as text with LF ends, without what may not stand in them."""
-        number = 0
+        number, keep = 0, self._parts.append
         while raw := self._read(number + 1):
             number += 1
             if number == 1:
                 raw = raw.removeprefix(codecs.BOM_UTF8)
-            text = self._decoded(raw, number)
+            try:
+                text = raw.decode()
+            except UnicodeDecodeError:
+                problem = decoding_problem(raw, Place(self.file, number))
+                raise Broken(problem.place, problem.message) from None
             if not (text[-1:] == "\n" and text[:-1].isprintable()):  # nearly all lines are so
                 line = text.removesuffix("\n").removesuffix("\r")
                 text = (line if line.isprintable() else self._cleaned(line, number)) + "\n"
-            self._parts.append(text)
+            keep(text)
             yield text
 
     def _read(self, number: int) -> bytes:
@@ -81,13 +85,6 @@ class CsvRows:
             message = f"a row of more than {MAX_ROW >> 20} MiB starts here; is a quote not closed?"
             raise Broken(Place(self.file, self.line), message)
         return raw
-
-    def _decoded(self, raw: bytes, number: int) -> str:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            problem = decoding_problem(raw, Place(self.file, number))
-            raise Broken(problem.place, problem.message) from None
 
     def _cleaned(self, line: str, number: int) -> str:
         for found in FORBIDDEN.finditer(line):

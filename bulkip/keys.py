@@ -1,6 +1,7 @@
 """What makes two items the same item? A digest of what they do, never of where they stand."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -21,14 +22,23 @@ def key_of(step: str, action: str, ip: str | None, params: Mapping[str, str]) ->
 def keys_like(
     step: str, action: str, params: Mapping[str, str], varying: Iterable[str]
 ) -> Callable[[str, Mapping[str, str]], str]:
-    """Return what gives the keys of items that differ in `varying` parameters alone, `ip` among them."""
-    names = sorted(varying)
-    pairs = ",".join(
-        f"{_literal(name)}:{'%s' if name in names else _literal(params[name])}" for name in sorted(params)
-    )
-    pattern = f"[{_literal(step)},{_literal(action)},%s,{{{pairs}}}]"
+    """Return what gives the keys of items that differ in `varying` parameters alone, `ip` among them.
+
+    An item need not have all of `params`; what it has stands in their order.
+    """
+    different = frozenset(varying)
+
+    @cache
+    def shape(*names: str) -> tuple[str, tuple[str, ...]]:
+        pairs = ",".join(
+            f"{_literal(name)}:{'%s' if name in different else _literal(params[name])}"
+            for name in sorted(names)
+        )
+        pattern = f"[{_literal(step)},{_literal(action)},%s,{{{pairs}}}]"
+        return pattern, tuple(sorted(different.intersection(names)))
 
     def key(ip: str, form: Mapping[str, str]) -> str:
+        pattern, names = shape(*form)
         return _digest(pattern % (quoted(ip), *[quoted(form[name]) for name in names]))
 
     return key

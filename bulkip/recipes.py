@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from bulkip.actions.action import Parameter, Rendered
 from bulkip.actions.forms import without_value
-from bulkip.keys import key_of, keys_like
+from bulkip.keys import keys_like
 from bulkip.makers import maker_of
 from bulkip.model import Item, Target
 from bulkip.periods import Period
@@ -65,10 +65,10 @@ class Recipe:
         if form is None:
             return None
         ip, step, place = target.ip, self.ready.step, target.place
-        whole = len(form) == len(self.skeleton)
-        key = self.key(ip, form) if whole else key_of(step.name, step.action, ip, form)
         source = f"{place.file}:{place.line}"
-        return _item(number, chain, key, step.name, step.action, ip, form, source, None, target)
+        return _item(
+            number, chain, self.key(ip, form), step.name, step.action, ip, form, source, None, target
+        )
 
     def _form(self, target: Target, number: int) -> dict[str, str] | None:
         """Return what is sent; None, or ValueError, when something about it is not as usual."""

@@ -115,18 +115,14 @@ def unix_seconds(value: Rendered) -> str:
 
 def ptr_text(value: Rendered) -> str:
     """Return the PTR name to send; a YAML list of names becomes lines, an empty value stays empty."""
-    if isinstance(value, str):
-        return _one_name(value)
-    return "\n".join({name.lower(): name for name in map(check_hostname, value)}.values())
-
-
-def _one_name(text: str) -> str:
-    if "\n" in text or "\r" in text:
+    if not isinstance(value, str):
+        return "\n".join({name.lower(): name for name in map(check_hostname, value)}.values())
+    if "\n" in value or "\r" in value:
         raise ValueError(
-            f"{shown(text)} has several lines, which would make several records; "
+            f"{shown(value)} has several lines, which would make several records; "
             "write a YAML list of names if that is meant"
         )
-    return check_hostname(text) if text else ""
+    return check_hostname(value) if value else ""
 
 
 def _reading(seconds: int) -> str:

@@ -31,6 +31,8 @@ def build(values: Mapping[str, Rendered], allow: Allow) -> dict[str, str]:
 
 def objections(form: Mapping[str, str], allow: Allow) -> Problems:
     """Return what is wrong with a form whose parameters are right."""
+    if form.get("ptr") and ":" not in form.get("ip", ""):
+        return []  # as nearly all of them
     return ipv6_problems(form, allow) + _empty_problems(form, allow)
 
 

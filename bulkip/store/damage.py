@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bulkip.model import ErrorClass, Purpose, Status
-from bulkip.store.schema import TABLES
+from bulkip.store.schema import INDEXES, TABLES
 
 STUMBLES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What Python raises at a value that no version of ours has written."""
@@ -50,7 +50,7 @@ def _tables(store: sqlite3.Connection) -> set[str]:
 
 
 def _tables_of_ours() -> set[str]:
-    return {statement.strip() for statement in TABLES.split(";")} - {""}
+    return {statement.strip() for statement in f"{TABLES};{INDEXES}".split(";")} - {""}
 
 
 def _faults() -> Iterator[tuple[str, str]]:

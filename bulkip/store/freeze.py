@@ -11,7 +11,7 @@ from bulkip.errors import SHOWN_PROBLEMS, JobError
 from bulkip.model import Item, Problem, Status
 from bulkip.shards import Shard
 from bulkip.store.division import keep_own
-from bulkip.store.fresh import fresh_store, make_tables, mark_ours, unhurried
+from bulkip.store.fresh import fresh_store, make_indexes, make_tables, mark_ours, unhurried
 from bulkip.store.itemtable import ItemTable
 from bulkip.store.keepers import Keepers
 from bulkip.store.schema import RunHeader, storage_errors
@@ -116,8 +116,9 @@ def _fill_tables(
     keepers, values = Keepers(connection, now), SharedValues(writing.sparing)
     items = ItemTable(connection, writing.actions, writing.shown)
     found = _take(stream, items, keepers, values, tally)
-    for problem in chain(found, _double_writes(connection), values.problems(connection)):
+    for problem in chain(found, _once(connection, items), values.problems(connection)):
         tally.note(problem)
+    connection.execute("BEGIN")
     if tally.total:
         raise JobError(tally.problems, tally.total)
     if writing.shard is not None:
@@ -153,16 +154,27 @@ def _take(
         taken += 1
         if taken % BATCH == 0:
             keepers.write()
-            yield from items.write()
+            items.write()
     keepers.write()
-    yield from items.write()
+    items.write()
+
+
+def _once(connection: sqlite3.Connection, items: ItemTable) -> Iterator[Problem]:
+    """See to it that every address has every step once, and is written by one step."""
+    connection.execute("COMMIT")
+    try:
+        make_indexes(connection)
+    except sqlite3.IntegrityError:
+        yield from items.meet()
+        make_indexes(connection)
+    if len(items.steps) > 1:
+        yield from _double_writes(connection)
 
 
 def _double_writes(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Find addresses that two steps of one job would write with the same action."""
     rows = connection.execute(
         "SELECT ip, action, source, GROUP_CONCAT(step, '` and `') FROM item WHERE writes AND skip IS NULL "
-        "AND (SELECT COUNT(DISTINCT step) FROM (SELECT step FROM item WHERE writes GROUP BY step)) > 1 "
         "GROUP BY ip, action HAVING COUNT(*) > 1 ORDER BY MIN(number)"
     )
     for ip, action, source, steps in rows:

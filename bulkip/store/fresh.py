@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulkip.errors import StoreError
 from bulkip.store.files import make_file, make_folder, remove_if_empty, sync
-from bulkip.store.schema import APPLICATION_ID, TABLES, VERSION, storage_errors, store_path
+from bulkip.store.schema import APPLICATION_ID, INDEXES, TABLES, VERSION, storage_errors, store_path
 
 
 @contextmanager
@@ -46,6 +46,20 @@ def make_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a run store."""
     for statement in TABLES.split(";"):
         connection.execute(statement)
+
+
+def make_indexes(connection: sqlite3.Connection) -> None:
+    """Make the indexes of a run store; raises sqlite3.IntegrityError when an address has a step twice.
+
+    Nothing may be begun: what cannot be made is taken back, which takes a journal.
+    """
+    (usual,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute("PRAGMA journal_mode=MEMORY")
+    try:
+        for statement in INDEXES.split(";"):
+            connection.execute(statement)
+    finally:
+        connection.execute(f"PRAGMA journal_mode={usual}")
 
 
 def mark_ours(connection: sqlite3.Connection) -> None:

@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from heapq import merge
+from collections.abc import Collection, Iterator, Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Final, TypeAlias
 
@@ -13,13 +12,23 @@ from bulkip.store.sharedvalues import place_of
 
 _Row: TypeAlias = tuple[int, int, str, str | None, str, str, str | None]
 """What the items of a step do not share: number, chain, key, address, form, source, skip."""
-_Held: TypeAlias = tuple[int, int, str, str | None, str, str]
+_Met: TypeAlias = tuple[int, int, str, str | None, str, str, str, str]
+"""What counts where items meet: number, chain, key, skip, source, form, address, step."""
 
-INSERT: Final = ManyRows(
-    "INSERT OR IGNORE INTO item VALUES", "({},{},{},?1,?2,?3,?4,{},{},{},{},0)", shared=4
-)
 MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
-HELD = "SELECT number, chain, key, skip, source, form FROM item WHERE ip=? AND step=?"
+
+INSERT: Final = ManyRows("INSERT INTO item VALUES", "({},{},{},?1,?2,?3,?4,{},{},{},{},0)", shared=4)
+MEETING = """
+CREATE INDEX meeting ON item (ip, step, number);
+CREATE TEMP TABLE late (number INTEGER PRIMARY KEY);
+INSERT INTO late SELECT number FROM item WHERE ip IS NOT NULL AND (ip, step) IN
+  (SELECT ip, step FROM item GROUP BY ip, step HAVING COUNT(*) > 1)
+"""
+ROW = "SELECT number, chain, key, skip, source, form, ip, step FROM"
+LATE = f"{ROW} late CROSS JOIN item USING (number) WHERE number > ? ORDER BY number LIMIT ?"
+HELD = f"{ROW} item WHERE ip = ? AND step = ? ORDER BY number LIMIT 1"
+REPLACE = "UPDATE item SET number = ?, chain = ? WHERE number = ?"
+PAGE = 500
 
 
 class ItemTable:
@@ -34,6 +43,11 @@ class ItemTable:
         self._rows: dict[tuple[str, str], list[_Row]] = {}
         self.repeated = 0
 
+    @property
+    def steps(self) -> Collection[tuple[str, str]]:
+        """The steps that there are, each with its action."""
+        return self._rows.keys()
+
     def take(self, item: Item) -> None:
         """Take an item; what is kept of it is its row, an item would hold its target too."""
         row = (item.number, item.chain, item.key, item.ip, _text(item.form), item.source, item.skip)
@@ -42,37 +56,39 @@ class ItemTable:
         except KeyError:
             self._rows[item.step, item.action] = [row]
 
-    def write(self) -> Iterator[Problem]:
-        """Write what was taken since the last time; yield where an address gets two different things."""
-        taken, self._rows = self._rows, {}
-        fewer = False
-        for step, rows in taken.items():
-            before = self._connection.total_changes
-            self._insert(step, rows)
-            fewer |= self._connection.total_changes - before < len(rows)
-        if fewer:  # some address was there already: find out which, and whether it matters
-            for row, step in merge(*([(row, step) for row in rows] for step, rows in taken.items())):
-                yield from self._met(row, step)
+    def write(self) -> None:
+        """Write what was taken since the last time."""
+        for step, rows in self._rows.items():
+            marks = (int(step[1] in actions) for actions in self._marks)
+            INSERT.insert(self._connection, rows, *step, *marks)
+            rows.clear()
 
-    def _insert(self, step: tuple[str, str], rows: list[_Row]) -> None:
-        marks = (int(step[1] in actions) for actions in self._marks)
-        INSERT.insert(self._connection, rows, *step, *marks)
+    def meet(self) -> Iterator[Problem]:
+        """Leave one item of each address and step; yield where the others would do something else."""
+        for statement in MEETING.split(";"):
+            self._connection.execute(statement)
+        number = 0
+        while late := self._connection.execute(LATE, (number, PAGE)).fetchall():
+            number = late[-1][0]
+            for row in late:
+                held = self._connection.execute(HELD, row[-2:]).fetchone()
+                if held[0] != row[0]:
+                    yield from self._meet_again(row, held)
+        self._connection.execute("DROP INDEX meeting")
 
-    def _met(self, row: _Row, step: tuple[str, str]) -> Iterator[Problem]:
-        held = self._connection.execute(HELD, (row[3], step[0])).fetchone()
-        if held and held[0] != row[0]:
-            yield from self._meet_again(row, held, step)
-
-    def _meet_again(self, row: _Row, held: _Held, step: tuple[str, str]) -> Iterator[Problem]:
+    def _meet_again(self, row: _Met, held: _Met) -> Iterator[Problem]:
         """Decide what a second row for the same address and step means."""
-        number, chain, key, held_skip, held_source, held_form = held
-        _, own_chain, own_key, ip, form, source, skip = row
-        if key == own_key or skip:
+        number, chain, key, skip, source, form, ip, _ = row
+        first, first_chain, held_key, held_skip, held_source, held_form, *_ = held
+        if held_skip and not skip and key != held_key:
+            # the first row was left out by `when`; this one takes its place among the items
+            self._connection.execute("DELETE FROM item WHERE number = ?", (first,))
+            self._connection.execute(REPLACE, (first, first_chain, number))
+            self._connection.execute(MOVE, (first, chain))
             self.repeated += 1
-        elif held_skip:  # the first row was left out by `when`; this one takes its place among the items
-            self._connection.execute("DELETE FROM item WHERE number=?", (number,))
-            self._insert(step, [(number, chain, *row[2:])])
-            self._connection.execute(MOVE, (number, own_chain))
+            return
+        self._connection.execute("DELETE FROM item WHERE number = ?", (number,))
+        if key == held_key or skip:
             self.repeated += 1
         else:
             difference = _difference(json.loads(form), held_source, json.loads(held_form))

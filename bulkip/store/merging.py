@@ -12,7 +12,7 @@ from bulkip.model import Counts, JsonValue, Status
 from bulkip.shards import Shard
 from bulkip.store.division import may_own
 from bulkip.store.freeze import ITEMS_FROZEN
-from bulkip.store.fresh import fresh_store, make_tables, mark_ours, unhurried
+from bulkip.store.fresh import fresh_store, make_indexes, make_tables, mark_ours, unhurried
 from bulkip.store.questions import ITEMS, STATUS
 from bulkip.store.recount import ALLOWED_IN
 from bulkip.store.schema import RunHeader, store_path
@@ -141,6 +141,7 @@ def merged_store(run_dir: Path, header: RunHeader, parts: Sequence[Part]) -> Ite
         try:
             unhurried(connection)
             make_tables(connection)
+            make_indexes(connection)
             connection.execute("CREATE INDEX heads ON heading (names)")
             merger = Merger(connection, header)
             for part in parts:

@@ -38,7 +38,6 @@ CREATE TABLE item (
   action TEXT NOT NULL, writes INTEGER NOT NULL, shown INTEGER NOT NULL, ip TEXT,
   form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT, generation INTEGER NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX item_once ON item (ip, step);
 CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
 CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
 CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
@@ -70,6 +69,8 @@ CREATE TABLE result (
   PRIMARY KEY (item, generation)
 ) WITHOUT ROWID;
 """
+INDEXES = "CREATE UNIQUE INDEX item_once ON item (ip, step)"
+"""What is made once the items are there, because that is much quicker."""
 
 
 @dataclass(frozen=True, slots=True)
