@@ -53,7 +53,7 @@ def exact_text(
 
 def exact_value(text: str) -> JsonValue:
     """Return the value of a JSON text, numbers with a fraction as decimals; raises ValueError."""
-    value: JsonValue = json.loads(text, parse_float=exact_number, parse_constant=_refused)
+    value: JsonValue = _EXACT.decode(text)
     return value
 
 
@@ -69,6 +69,9 @@ def exact_number(digits: str) -> Decimal:
 
 def _refused(name: str) -> JsonValue:
     raise ValueError(f"{name} is no JSON")
+
+
+_EXACT = json.JSONDecoder(parse_float=exact_number, parse_constant=_refused)
 
 
 def digits_of(number: Decimal | float) -> str:

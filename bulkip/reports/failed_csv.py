@@ -8,13 +8,14 @@ from itertools import groupby
 from bulkip.characters import FORBIDDEN
 from bulkip.csvfile import column_names
 from bulkip.model import JsonValue
-from bulkip.reports.csv_rows import CRLF, defused
+from bulkip.reports.csv_rows import defused
 from bulkip.reports.rows import Row, report_rows
 from bulkip.store import TO_DO_AGAIN, RunHistory, RunReader, StoredRow, own_cells
 from bulkip.store.history import FAILED
 
 ERROR_COLUMNS = ("error_class", "error_code", "error_message", "attempts")
 COMMA = ","
+CRLF = "\r\n"  # csv quotes only those line ends that are its own, so it must know of both
 
 
 @dataclass(frozen=True, slots=True)

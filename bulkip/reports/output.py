@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
-from typing import TextIO
+from typing import Final, TextIO
 
 from bulkip.errors import StoreError, UsageError
 from bulkip.reports.places import (
@@ -20,6 +20,9 @@ from bulkip.reports.places import (
     check_places,
     place_of,
 )
+
+BUFFER: Final = 2**18
+"""Bytes; a file of a million rows is written in pieces that are worth a call of the system."""
 
 __all__ = ["STDOUT", "check_place", "check_places", "write_file", "write_report"]
 
@@ -94,7 +97,7 @@ def _replace(place: Path, write: Callable[[TextIO, Path], object]) -> None:
     descriptor, name = mkstemp(prefix=TEMPORARY, dir=place.parent)
     temporary = Path(name)
     try:
-        with _text(descriptor) as file:
+        with _text(descriptor, BUFFER) as file:
             os.fchmod(descriptor, 0o600)
             write(file, temporary)
             file.flush()
@@ -105,5 +108,5 @@ def _replace(place: Path, write: Callable[[TextIO, Path], object]) -> None:
         raise
 
 
-def _text(descriptor: int) -> TextIO:
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+def _text(descriptor: int, buffer: int = -1) -> TextIO:
+    return os.fdopen(descriptor, "w", buffer, encoding="utf-8", newline="")

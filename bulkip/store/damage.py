@@ -9,6 +9,8 @@ from bulkip.store.schema import INDEXES, TABLES
 
 STUMBLES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What Python raises at a value that no version of ours has written."""
+MALFORMED: Final = "malformed JSON"
+"""What SQLite says of one."""
 
 _JSON: Mapping[str, Mapping[str, str | None]] = {
     "run": {"value": None},
@@ -32,6 +34,11 @@ _WORDS = {
     "result": {"status": Status, "error_class": ErrorClass},
 }
 _END_OF_TIME = 253_402_300_799  # the last second that has a date
+
+
+def is_stumble(error: BaseException) -> bool:
+    """Say whether an error may come from what a store holds: Python's, or SQLite's over JSON that is none."""
+    return isinstance(error, STUMBLES) or str(error.__cause__) == MALFORMED
 
 
 def damage_of(store: sqlite3.Connection) -> str | None:

@@ -8,13 +8,14 @@ from typing import Final
 
 from bulkip.csvfile import column_names
 from bulkip.model import Status
-from bulkip.store.questions import ITEMS, ROW_COLUMNS, STATUS
+from bulkip.store.questions import ITEMS, PROOF_COLUMNS, ROW_COLUMNS, STATUS
 from bulkip.store.reader import PAGE, RunReader, StoredRow
 from bulkip.store.schema import CELL_END, storage_errors
 
 TARGET = "COALESCE(moved.target, item.chain)"
 OWN_COLUMNS = (
-    f"{ROW_COLUMNS}, item.step, {TARGET} AS target, heading.delimiter, heading.names AS heading, target.cells"
+    f"{ROW_COLUMNS}, {PROOF_COLUMNS}, item.step, {TARGET} AS target, "
+    "heading.delimiter, heading.names AS heading, target.cells"
 )
 OWN_ITEMS = f"""
 {ITEMS}

@@ -1,5 +1,7 @@
 """How a run store is asked: the parts of SQL that several questions share."""
 
+from typing import Final
+
 from bulkip.model import Status
 from bulkip.proof import Leading
 
@@ -11,8 +13,9 @@ OVER = "periods_until_s"
 """The setting that a run keeps about its plan: until when a period was over, in Unix seconds."""
 STOP = "CAST(json_extract(item.form, '$.period_stop') AS INTEGER)"
 UNFINISHED = f"""
-(item.action = 'get_traffic' AND result.status = '{Status.OK}' AND (result.settled_at < {STOP} OR
-  {STOP} > (SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings')))
+CASE WHEN item.action = 'get_traffic' AND result.status = '{Status.OK}' THEN {STOP} > MIN(result.settled_at,
+  COALESCE((SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings'), result.settled_at))
+ELSE 0 END
 """
 """Whether a reading is of a period that was not over when the run was planned, or when it was made."""
 STATUS = f"""
@@ -37,19 +40,27 @@ LEFT JOIN reading ON reading.item = item.number
 LEFT JOIN sought ON sought.item = item.number
 LEFT JOIN lead ON lead.item = item.number
 """
+OUTCOME: Final = (
+    "number", "key", "action", "ip", "form", "source", "status", "error_class", "error_code", "message",
+    "http_status", "attempts", "before_names", "names", "value", "empty", "note", "verified", "proof_reason",
+    "leading", "lead_reason", "unread_reason", "partial", "started_at", "answered_at", "settled_at",
+)  # fmt: skip
+"""The columns with which every row begins: what there is to tell of an item, in the order of telling it."""
+# A report reads a million rows so: CASE evaluates no more than it must; JSON comes checked, without spaces
 ROW_COLUMNS = f"""
-SELECT item.number, item.key, item.action, item.ip, {FORM} AS form, item.source, item.writes,
-  {STATUS} AS status, lead.leading, lead.reason AS lead_reason, sought.server AS found_server,
-  result.error_class, result.error_code, result.message, result.http_status, result.value, result.empty,
-  result.note, result.names, result.settled_at, proof.holds AS verified, proof.reason AS proof_reason,
-  proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at,
-  (SELECT reason FROM unread WHERE unread.item = item.number) AS unread_reason,
-  reading.names AS before_names, {UNFINISHED} AS partial,
+SELECT item.number, item.key, item.action, item.ip, json({FORM}) AS form, item.source, {STATUS} AS status,
+  result.error_class, result.error_code, result.message, result.http_status,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
-  (SELECT COALESCE(MIN(sent_at) FILTER (WHERE purpose = 'call'), MIN(sent_at))
-    FROM attempt WHERE attempt.item = item.number) AS started_at,
-  (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) AS answered_at
+  reading.names AS before_names, result.names, json(result.value) AS value, result.empty, result.note,
+  proof.holds AS verified, proof.reason AS proof_reason, lead.leading, lead.reason AS lead_reason,
+  (SELECT reason FROM unread WHERE unread.item = item.number) AS unread_reason, {UNFINISHED} AS partial,
+  COALESCE((SELECT MIN(sent_at) FROM attempt WHERE attempt.item = item.number AND purpose = 'call'),
+    (SELECT MIN(sent_at) FROM attempt WHERE attempt.item = item.number)) AS started_at,
+  CASE WHEN result.settled_at IS NULL
+    THEN (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) END AS answered_at,
+  result.settled_at, item.writes
 """
+PROOF_COLUMNS = "proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at"
 PLANNED_COLUMNS = f"""
 SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM}, item.source, item.skip,
   item.generation, reading.names, reading.read_at, result.status,

@@ -13,7 +13,7 @@ from bulkip.frozen import Struct
 from bulkip.model import Before, Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
-from bulkip.store.damage import STUMBLES, damage_of
+from bulkip.store.damage import damage_of, is_stumble
 from bulkip.store.questions import (
     ADDRESSES_TO_WRITE,
     CHANGES,
@@ -88,7 +88,7 @@ class RunReader:
 
     def damage_behind(self, error: BaseException) -> StoreError | None:
         """Return the damage of the store that an error may come from; None when it is none of the store's."""
-        if not isinstance(error, STUMBLES) or not (damage := damage_of(self._db)):
+        if not is_stumble(error) or not (damage := damage_of(self._db)):
             return None
         text = f"damaged: {damage}; restore it from a backup, or run the job again"
         return StoreError(f"{self.path}: run store: {text}")

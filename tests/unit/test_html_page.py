@@ -65,7 +65,7 @@ def blocks(folder: Path) -> dict[str, Any]:
 def told(number: int, status: Status) -> Told:
     """Return an item as far as a choice among items needs it."""
     return Told(number, {"status": status, "action": "set_main", "error_class": None, "before": None,
-                         "after": None, "data": None, "verified": None}, None, None)  # fmt: skip
+                         "after": None, "data": None, "verified": None}, None)  # fmt: skip
 
 
 def traffic_row(ip: str, **params: str) -> dict[str, JsonValue]:

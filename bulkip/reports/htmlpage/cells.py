@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bulkip.exactjson import exact_text
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.model import ErrorClass, JsonValue, Status
 from bulkip.reports.htmlpage.amounts import Traffic, digits
@@ -121,7 +122,7 @@ def _after_base(row: Row, base: int) -> int | None:
 
 def _raw(told: Told) -> str | None:
     """Return the answer of a read as JSON text, shortened; traffic has columns of its own."""
-    if told.traffic is not None or told.answer_text is None:
+    if told.traffic is not None or told.row["data"] is None:
         return None
-    text = told.answer_text
+    text = exact_text(told.row["data"])
     return text if len(text) <= LONGEST_RAW else f"{text[:LONGEST_RAW]}…"

@@ -43,7 +43,6 @@ class Told:
     number: int
     row: Row
     traffic: Traffic | None
-    answer_text: str | None
 
     @property
     def is_fine(self) -> bool:
@@ -60,7 +59,7 @@ def told_items(reader: RunReader) -> Iterator[Told]:
 
 def _told(stored: StoredRow, row: Row) -> Told:
     traffic = traffic_in(stored["value"]) if row["action"] == "get_traffic" else None
-    return Told(stored["number"], row, traffic, stored["value"])
+    return Told(stored["number"], row, traffic)
 
 
 @dataclass(slots=True)
