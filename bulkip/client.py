@@ -33,8 +33,8 @@ READABLE = "readable"
 class Wire(Protocol):
     """Whoever carries a request to the server and its reply back."""
 
-    async def send(self, request: ApiRequest) -> Reply:
-        """Return the answer, or where on the way it was lost."""
+    async def send(self, request: ApiRequest, send_off: Callable[[], None]) -> Reply:
+        """Return the answer, or where on the way it was lost; says `send_off` once, when the call leaves."""
         ...
 
 
@@ -128,9 +128,9 @@ class Client:
         self.under_way += 1
         try:
             if within_s is None:
-                return await self._wire.send(request)
+                return await self._wire.send(request, self._gate.send_off)
             with move_on_after(within_s):
-                return await self._wire.send(request)
+                return await self._wire.send(request, self._gate.send_off)
         except get_cancelled_exc_class():
             with CancelScope(shield=True), suppress(StoreError):
                 await self._write_down(request, attempt, replace(CUT_OFF, in_doubt=request.writes), wall)
@@ -170,6 +170,7 @@ class Client:
                     await self._gate.turn()
                 if knock or not breaker.is_open:
                     return
+                self._gate.send_off()
                 if request.writes:
                     await self._withdraw(attempt)
             except BaseException:

@@ -24,8 +24,12 @@ class Limiter(Protocol):
         """Say whether a call may go out at this moment."""
         ...
 
-    async def take(self, now: float) -> None:
-        """Count a call that goes out at this moment, because it may; this is no wait."""
+    async def take(self) -> None:
+        """Permit a call at this moment, because it may go; this is no wait."""
+        ...
+
+    def leave(self) -> None:
+        """Count a permitted call from now on: it is on its way, or is not sent after all."""
         ...
 
     def hold_until(self, time: float) -> None:
@@ -70,7 +74,7 @@ class Gate:
         if shut or not self._places.value or not self._limiter.is_free(now):
             return False
         self._places.acquire_nowait()
-        await self._limiter.take(now)
+        await self._limiter.take()
         self._tell(CALL_SENT)
         return True
 
@@ -88,9 +92,13 @@ class Gate:
             await sleep_until(self._paused_until)
 
     async def turn(self) -> None:
-        """Wait for the moment to send; the holder of a place calls this just before."""
+        """Wait for the moment to send; the holder of a place calls this just before, and then `send_off`."""
         await self._limiter.acquire()
         self._tell(CALL_SENT)
+
+    def send_off(self) -> None:
+        """Count a call whose turn it was from now on: it is on its way, or is not sent after all."""
+        self._limiter.leave()
 
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing out for so long; a pause that ends sooner than the present one adds nothing."""

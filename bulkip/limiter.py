@@ -9,8 +9,7 @@ any window stays within the limit, although calls arrive with jitter.
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from math import floor
+from math import floor, inf
 
 from aiolimiter import AsyncLimiter
 from anyio import Event, sleep_until
@@ -24,8 +23,6 @@ CATCH_UP_S = 0.005
 LEAST_SHARE = 0.1
 REGAINED_PER_S = 0.1
 """The adaptive rate never falls below a tenth of `rate`, and regains a tenth of it per second."""
-LATE_S = 0.001
-"""A call that leaves so long after its permission counts from when it left."""
 
 
 class SlidingWindow:
@@ -38,24 +35,20 @@ class SlidingWindow:
         recent = sorted(now - age for age in ages_s if age < self._period_s)
         self._sent = deque(recent[-rate.calls :])
 
-    def open_at(self) -> float:
-        """Return the time from which one more call is allowed."""
-        return self._sent[0] + self._period_s if len(self._sent) >= self._calls else 0.0
+    def open_at(self, leaving: int) -> float:
+        """Return the time from which one more call is allowed; so many are permitted and have not left."""
+        if len(self._sent) + leaving < self._calls:
+            return 0.0
+        return self._sent[0] + self._period_s if self._sent else inf
 
-    def room(self, now: float) -> int:
-        """Return how many calls may go now."""
+    def room(self, leaving: int, now: float) -> int:
+        """Return how many calls may go now, beside those that are permitted and have not left."""
         while self._sent and self._sent[0] <= now - self._period_s:
             self._sent.popleft()
-        return self._calls - len(self._sent)
+        return self._calls - len(self._sent) - leaving
 
-    def note(self, calls: int, now: float) -> None:
-        """Count calls that go out now."""
-        self._sent.extend([now] * calls)
-
-    def postpone(self, noted: float, now: float) -> None:
-        """Count a call now that was noted earlier; one that has left the window comes back."""
-        with suppress(ValueError):
-            self._sent.remove(noted)
+    def note(self, now: float) -> None:
+        """Count a call that leaves now."""
         self._sent.append(now)
 
 
@@ -81,18 +74,6 @@ class Share:
         self._since = max(self._since, time)
 
 
-class _Permission:
-    """What a waiter waits for, and when it was given."""
-
-    def __init__(self) -> None:
-        self.given = Event()
-        self.given_at = 0.0
-
-    def give(self, now: float) -> None:
-        self.given_at = now
-        self.given.set()
-
-
 class Pacer:
     """Hands out permissions to send, in the order of asking, within every rate at once.
 
@@ -109,43 +90,61 @@ class Pacer:
         self._clock = loop_clock()
         now = self._clock()
         self._windows = [SlidingWindow(rate, headroom, ages_s, now) for rate in rates]
-        self._waiting: deque[_Permission] = deque()
-        self._asked = Event()
+        self._waiting: deque[Event] = deque()
+        self._leaving = 0  # calls that are permitted and not on their way yet
+        self._stirred = Event()
         self._held_until = self._spaced_until = 0.0
         self._pace = pace
         self._share = Share(now)
 
     async def acquire(self) -> None:
-        """Wait until one more call may go out; where that is now, no slot is made for it."""
+        """Wait until one more call may go out; where that is now, no slot is made for it.
+
+        Whoever has a permission says `leave` when the call is on its way, or is not sent after all.
+        """
         now = self._clock()
         if self.is_free(now):
-            await self.take(now)
+            await self.take()
             return
-        permission = _Permission()
-        self._waiting.append(permission)
-        self._asked.set()
+        given = Event()
+        self._waiting.append(given)
+        self._stirred.set()
         try:
-            await permission.given.wait()
+            await given.wait()
         except BaseException:
-            if permission in self._waiting:
-                self._waiting.remove(permission)
+            if given in self._waiting:
+                self._waiting.remove(given)
+            else:
+                self.leave()
             raise
-        self._leave(permission)
 
     def is_free(self, now: float) -> bool:
         """Say whether nobody waits, and every rate allows one more call at this moment."""
         if self._waiting or now < self._held_until or now < self._spaced_until or self._share.at(now) < 1:
             return False
         for window in self._windows:
-            if window.room(now) <= 0:
+            if window.room(self._leaving, now) <= 0:
                 return False
         return self._bucket.has_capacity()
 
-    async def take(self, now: float) -> None:
-        """Count a call that goes out at this moment, because it may; this is no wait."""
+    async def take(self) -> None:
+        """Permit a call at this moment, because it may go; this is no wait."""
+        self._leaving += 1
         await self._bucket.acquire()  # which has capacity
+
+    def leave(self) -> None:
+        """Count a permitted call from now on: it is on its way.
+
+        Between permission and way lie a connection to be made and whatever
+        holds up the loop. The server counts calls when they come, so until
+        then one that is permitted counts in every window.
+        """
+        now = self._clock()
+        self._leaving -= 1
         for window in self._windows:
-            window.note(1, now)
+            window.note(now)
+        if self._waiting:
+            self._stirred.set()
 
     def hold_until(self, time: float) -> None:
         """Hand out nothing before this time of the loop's clock, and regain nothing of the pace."""
@@ -168,8 +167,7 @@ class Pacer:
         """Hand out permissions until cancelled."""
         while True:
             if not self._waiting:
-                self._asked = Event()
-                await self._asked.wait()
+                await self._until_stirred()
             await self._until_open()
             slot = max(1, floor(self._slot * self.share()))
             if wanted := min(slot, len(self._waiting)):
@@ -179,25 +177,25 @@ class Pacer:
 
     async def _until_open(self) -> None:
         while (opens := self._opens_at()) > self._clock():
-            await sleep_until(opens)
+            if opens < inf:
+                await sleep_until(opens)
+            else:  # every call that a window allows is still to leave
+                await self._until_stirred()
+
+    async def _until_stirred(self) -> None:
+        self._stirred = Event()
+        await self._stirred.wait()
 
     def _opens_at(self) -> float:
-        return max(self._held_until, self._spaced_until, *(window.open_at() for window in self._windows))
+        opens = (window.open_at(self._leaving) for window in self._windows)
+        return max(self._held_until, self._spaced_until, *opens)
 
     def _hand_out(self, wanted: int) -> None:
         now = self._clock()
-        room = min(window.room(now) for window in self._windows)
+        room = min(window.room(self._leaving, now) for window in self._windows)
         count = max(0, min(wanted, len(self._waiting), room))
-        for window in self._windows:
-            window.note(count, now)
+        self._leaving += count
         for _ in range(count):
-            self._waiting.popleft().give(now)
+            self._waiting.popleft().set()
         if (share := self._share.at(now)) < 1:
             self._spaced_until = now + count / (self._pace * share)
-
-    def _leave(self, permission: _Permission) -> None:
-        """Count a call from when it leaves: the loop may have stalled since its permission was given."""
-        now = self._clock()
-        if now - permission.given_at > LATE_S:
-            for window in self._windows:
-                window.postpone(permission.given_at, now)

@@ -97,10 +97,12 @@ class Transport:
         if connector is not None:
             await connector.close()
 
-    async def send(self, request: ApiRequest) -> Reply:
+    async def send(self, request: ApiRequest, send_off: Callable[[], None] = lambda: None) -> Reply:
         """Post a request once and return the answer, or where on the way it was lost.
 
         Nothing is sent a second time here, whatever happens to the connection.
+        `send_off` is called once: when the request is about to leave on a
+        connection that is there, or when there is none for it.
         Raises RuntimeError for a write where none may be sent.
         """
         if not self._writes and _is_write(request):
@@ -114,6 +116,8 @@ class Transport:
             line = await self._connector.line(script.connecting, self._patience)
         except LOST_BY as error:
             return before_sending(error, self._timeouts)
+        finally:
+            send_off()
         with line:
             return await self._exchange(line, b"%b%d\r\n\r\n%b" % (script.head, len(body), body), deadline)
 

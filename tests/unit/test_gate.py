@@ -55,6 +55,7 @@ async def test_no_more_in_flight_than_places(places: int) -> None:
         nonlocal inside, most
         async with placed(gate):
             await gate.turn()
+            gate.send_off()
             inside += 1
             most = max(most, inside)
             await sleep(0.5)
@@ -93,6 +94,7 @@ async def test_pause_holds_everyone_up() -> None:
         for _ in range(20):
             await gate.cooled_down()
             await gate.turn()
+            gate.send_off()
             turns.append(current_time())
 
     async with opened() as gate, create_task_group() as group:

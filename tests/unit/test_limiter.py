@@ -42,6 +42,7 @@ async def ask(pacer: Pacer, grants: list[float], times: int) -> None:
     for _ in range(times):
         await pacer.acquire()
         grants.append(current_time())
+        pacer.leave()
 
 
 async def collect(pacer: Pacer, *, waiters: int, each: int) -> list[float]:
@@ -117,7 +118,7 @@ async def test_stalled_loop_catches_up_on_nothing(rates: list[Rate], lost_s: flo
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_call_counts_from_when_it_leaves(turns: int) -> None:
+async def test_stall_between_permission_and_use_is_waited_out(turns: int) -> None:
     """When the loop stalls between a permission and its use, the next call waits from the use on."""
     pacer = Pacer([Rate(1, 1)], HEADROOM)
     grants: list[float] = []
@@ -171,6 +172,69 @@ async def test_full_window_of_an_earlier_start_is_waited_out() -> None:
     assert grants[0] - begun == pytest.approx(60 / (1 - HEADROOM) - 10, abs=0.1)
 
 
+async def test_call_counts_from_when_it_leaves() -> None:
+    """Calls whose connections take their time count when they leave, as the server counts them."""
+    pacer = Pacer([Rate(5, 1)], HEADROOM)
+    left: list[float] = []
+
+    async def call(connecting_s: float) -> None:
+        await pacer.acquire()
+        await sleep(connecting_s)
+        left.append(current_time())
+        pacer.leave()
+
+    async with create_task_group() as pacing:
+        pacing.start_soon(pacer.run)
+        async with create_task_group() as group:
+            for number in range(40):
+                group.start_soon(call, 0.7 if number < 4 else 0.0)
+        pacing.cancel_scope.cancel()
+
+    assert crowded(sorted(left), Rate(5, 1)) == []
+
+
+async def test_window_full_of_calls_that_do_not_leave_opens_when_they_do() -> None:
+    """While all that a window allows is permitted and not on its way, nobody else is; then it goes on."""
+    pacer = Pacer([Rate(2, 1)], HEADROOM)
+    grants: list[float] = []
+
+    async with create_task_group() as pacing:
+        pacing.start_soon(pacer.run)
+        for _ in range(2):
+            await pacer.acquire()
+        async with create_task_group() as group:
+            group.start_soon(ask, pacer, grants, 1)
+            await sleep(30)
+            held = len(grants)
+            pacer.leave()
+            pacer.leave()
+            left = current_time()
+        pacing.cancel_scope.cancel()
+
+    assert held == 0
+    assert grants[0] - left == pytest.approx(1 / (1 - HEADROOM), abs=0.02)
+
+
+async def test_permission_that_nobody_takes_any_more_is_given_back() -> None:
+    """A waiter that is cancelled with its permission in hand blocks no window."""
+    pacer = Pacer([Rate(1, 1)], HEADROOM)
+    grants: list[float] = []
+
+    async with create_task_group() as pacing:
+        pacing.start_soon(pacer.run)
+        await ask(pacer, grants, 1)
+        async with create_task_group() as leaving:
+            leaving.start_soon(pacer.acquire)
+            await sleep(1 / (1 - HEADROOM))
+            for _ in range(6):
+                leaving.cancel_scope.cancel()
+                await checkpoint()
+        await ask(pacer, grants, 2)
+        pacing.cancel_scope.cancel()
+
+    assert len(grants) == 3
+
+
 async def test_grants_come_in_the_order_of_asking() -> None:
     """Who asked first goes first."""
     pacer = Pacer([Rate(1000, 1)], HEADROOM)
@@ -179,6 +243,7 @@ async def test_grants_come_in_the_order_of_asking() -> None:
     async def wait(number: int) -> None:
         await pacer.acquire()
         order.append(number)
+        pacer.leave()
 
     async with create_task_group() as pacing:
         pacing.start_soon(pacer.run)

@@ -58,9 +58,12 @@ async def test_halved_pace_spaces_the_calls() -> None:
     """At half the pace twice the time lies between the calls."""
     async with pacing([Rate(10, 1)]) as pacer:
         await pacer.acquire()
+        pacer.leave()
         pacer.slow_down()
         await pacer.acquire()
+        pacer.leave()
         begun = current_time()
         await pacer.acquire()
+        pacer.leave()
 
         assert current_time() - begun == pytest.approx(0.2, rel=0.1)
