@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from bulkip.model import Status
+from bulkip.model import Counts, Status
 from bulkip.policy import DEFAULT_RUN_DIR
 from bulkip.store import RunReader
 
@@ -18,9 +18,9 @@ def command(verb: str, run_dir: Path, *more: str) -> str:
     return shlex.join(["bulkip", verb, run_dir.name, *more, *option])
 
 
-def resume_command(reader: RunReader) -> str | None:
+def resume_command(reader: RunReader, counts: Counts) -> str | None:
     """Return how a run goes on; None when nothing is left that a resume could do, or only its shards can."""
-    if reader.header().is_merged or not reader.counts().of(Status.NOT_RUN, Status.UNKNOWN):
+    if reader.header().is_merged or not counts.of(Status.NOT_RUN, Status.UNKNOWN):
         return None
     return command("resume", reader.path.parent, *lifting(reader))
 

@@ -34,9 +34,9 @@ def summary(reader: RunReader) -> dict[str, JsonValue]:
         "rate_reached_per_s": round(calls / seconds, 2) if seconds >= 1 else None,
         "waits": reader.remembered("waits") or [],
         "exit_code": start.get("exit_code"),
-        "tolerated": [*tolerated(reader)],
+        "tolerated": [*tolerated(reader, counts)],
         "reason": start.get("reason"),
-        "resume": resume_command(reader),
+        "resume": resume_command(reader, counts),
     }
 
 

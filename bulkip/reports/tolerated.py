@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from bulkip.model import Counts
 from bulkip.store import RunReader
 from bulkip.tolerance import FAIL_ON, tolerance_kept
 
 
-def tolerated(reader: RunReader) -> Iterator[str]:
-    """Yield what a run's exit code passes over: `3 failed (failed>1%)`."""
+def tolerated(reader: RunReader, counts: Counts) -> Iterator[str]:
+    """Yield what the exit code of a run with these counts passes over: `3 failed (failed>1%)`."""
     tolerance = tolerance_kept(reader.remembered(FAIL_ON))
-    for count, status, term in tolerance.tolerated(reader.counts()) if tolerance else ():
+    for count, status, term in tolerance.tolerated(counts) if tolerance else ():
         yield f"{count:,} {status} ({term or '--fail-on does not name it'})"

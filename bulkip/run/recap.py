@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from bulkip.model import JsonValue, Status
 from bulkip.policy import OnExists
@@ -14,13 +13,10 @@ from bulkip.reports.nextsteps import Left, next_steps
 from bulkip.reports.output import STDOUT
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
-from bulkip.reports.tolerated import tolerated
 from bulkip.run.ending import Conclusion
 from bulkip.run.hints import HINTS
-from bulkip.store import Proofs, RunReader, unlooked
+from bulkip.store import Proofs, RunHistory, RunReader, unlooked
 
-LOOKED_AT = 20_000
-"""So many rows are looked through for one that is in doubt."""
 LONGEST_EXAMPLE = 200
 SHOWN_ASTRAY = 5
 LABEL = 11
@@ -59,9 +55,8 @@ def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
         for part in (_effort, _partial, _waits, _troubles, _tolerated):
             yield from _told(part(reader, told), width)
         yield from _told(_proofs(reader, checked=prepared.job.check is not None), width)
-        doubtful_ip = _doubtful_ip(reader, conclusion)
     yield from _told(_places(conclusion), width)
-    yield from _told(_next(conclusion, doubtful_ip), width)
+    yield from _told(_next(conclusion, _doubtful_ip(conclusion)), width)
     yield from _told(iter([Line(str(conclusion.exit_code), "exit")]), width)
 
 
@@ -112,9 +107,10 @@ def _troubles(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
             yield Line(f"hint: {HINTS[name]}", deeper=DEEPER)
 
 
-def _tolerated(reader: RunReader, _told: dict[str, JsonValue]) -> Iterator[Line]:
+def _tolerated(_reader: RunReader, told: dict[str, JsonValue]) -> Iterator[Line]:
     """Yield what would have failed the command, had its caller not tolerated it."""
-    for place, text in enumerate(tolerated(reader)):
+    passed = told["tolerated"]
+    for place, text in enumerate(passed if isinstance(passed, list) else []):
         yield Line(f"tolerated: {text}", "" if place else "fail-on")
 
 
@@ -134,12 +130,12 @@ def _shortened(text: str) -> str:
     return line if len(line) <= LONGEST_EXAMPLE else f"{line[:LONGEST_EXAMPLE]}..."
 
 
-def _doubtful_ip(reader: RunReader, conclusion: Conclusion) -> str | None:
-    """Return the address of the first write in doubt; None when there is none among the first rows."""
+def _doubtful_ip(conclusion: Conclusion) -> str | None:
+    """Return the address of the first write in doubt; None when there is none."""
     if not conclusion.counts.of(Status.UNKNOWN):
         return None
-    rows = islice(reader.rows(), LOOKED_AT)
-    return next((row["ip"] for row in rows if row["status"] == Status.UNKNOWN and row["ip"]), None)
+    with RunHistory(conclusion.prepared.run_dir) as history:
+        return history.first_address(Status.UNKNOWN)
 
 
 def _places(conclusion: Conclusion) -> Iterator[Line]:

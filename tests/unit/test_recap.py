@@ -222,6 +222,13 @@ def test_recap_names_an_address_in_doubt(tmp_path: Path) -> None:
     assert "bulkip explain 20260901T031500-abc123 203.0.0.2 " in recap(tmp_path, [CHANGED, DOUBTFUL])
 
 
+def test_address_in_doubt_is_named_however_far_down(tmp_path: Path) -> None:
+    """A long run is asked for its first doubt, not looked through as far as patience goes."""
+    told = recap(tmp_path, [*[None] * 20_000, DOUBTFUL])
+
+    assert f"bulkip explain {HEADER.id} {item(20_001).ip} " in told
+
+
 def said(conclusion: Conclusion, *, quiet: bool) -> list[str]:
     """Return the lines that a desk writes to stderr at the end."""
     with redirect_stderr(StringIO()) as stderr:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bulkip.model import Counts, JsonValue
+from bulkip.model import JsonValue
 from bulkip.progress.figures import lasted
 from bulkip.quantities import counted
 from bulkip.reports.commands import lifting
@@ -41,7 +41,7 @@ class Verdict:
     reason: str | None
 
 
-def verdict_of(figures: CallFigures) -> Verdict:
+def verdict_of(figures: CallFigures, overview: Overview) -> Verdict:
     """Return how the newest start of a run ended."""
     start = figures.last_start()
     if not start:
@@ -49,7 +49,7 @@ def verdict_of(figures: CallFigures) -> Verdict:
     code = start["exit_code"]
     if not isinstance(code, int):
         return Verdict(None, "not ended: still running, or killed", "doubt", None)
-    if code == 0 and (passed := "; ".join(tolerated(figures))):
+    if code == 0 and (passed := "; ".join(tolerated(figures, overview.counts))):
         return Verdict(code, f"tolerated: {passed}", "warn", None)
     tone = "good" if code == 0 else "warn" if code in {3, 4, 6, 129, 130, 143} else "bad"
     reason = start["reason"]
@@ -105,8 +105,9 @@ def _part(header: RunHeader) -> Iterator[tuple[str, str]]:
 def commands_of(figures: CallFigures, overview: Overview) -> Iterator[tuple[str, str]]:
     """Yield the commands that go on with a run, with their purpose."""
     place = figures.path.parent
-    counts = Counts(dict(overview.statuses))
-    left = Left(counts, lifting=lifting(figures), unproved=unlooked(place), merged=figures.header().is_merged)
+    left = Left(
+        overview.counts, lifting=lifting(figures), unproved=unlooked(place), merged=figures.header().is_merged
+    )
     for step in next_steps(left, place):
         yield step.command, step.purpose
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bulkip.model import JsonValue, Status
+from bulkip.model import Counts, JsonValue, Status
 from bulkip.reports.htmlpage.amounts import Traffic, traffic_in
 from bulkip.reports.htmlpage.marks import FINE
 from bulkip.reports.htmlpage.talkers import Talkers
@@ -94,6 +94,11 @@ class Overview:
     def total(self) -> int:
         """All items of the plan."""
         return self.statuses.total()
+
+    @property
+    def counts(self) -> Counts:
+        """The items by status."""
+        return Counts(dict(self.statuses))
 
     @property
     def is_proved(self) -> bool:

@@ -41,7 +41,7 @@ def context(
     return {
         "header": header,
         "kind": kind_of(header, overview),
-        "verdict": verdict_of(figures),
+        "verdict": verdict_of(figures, overview),
         "facts": [*facts_of(figures, header)],
         "commands": [*commands_of(figures, overview)],
         "overview": overview,
