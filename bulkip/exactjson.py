@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from bulkip.model import JsonValue
@@ -26,25 +27,35 @@ class _Style:
         """Return a value without decimals as JSON; raises TypeError when there are some."""
         if isinstance(value, str):  # a report has a million of them
             return encode_basestring_ascii(value) if self.ascii_only else encode_basestring(value)
-        return json.dumps(
-            value,
-            ensure_ascii=self.ascii_only,
-            separators=(self.comma, self.colon),
-            indent=self.indent,
-            allow_nan=False,
-        )
+        return _encoder(self).encode(value)
 
     def line(self, level: int) -> str:
         """Return the line end before a part at this depth."""
         return "" if self.indent is None else "\n" + " " * (self.indent * level)
 
 
+@lru_cache(maxsize=16)
+def _encoder(style: _Style) -> json.JSONEncoder:
+    """Return what writes in a style; `json.dumps` would make one for every value."""
+    return json.JSONEncoder(
+        ensure_ascii=style.ascii_only,
+        separators=(style.comma, style.colon),
+        indent=style.indent,
+        allow_nan=False,
+    )
+
+
+@lru_cache(maxsize=16)
+def _style(*, close: bool, indent: int | None, ascii_only: bool) -> _Style:
+    comma = ", " if indent is None and not close else ","
+    return _Style(comma, ":" if close else ": ", indent, ascii_only)
+
+
 def exact_text(
     value: JsonValue, *, close: bool = False, indent: int | None = None, ascii_only: bool = False
 ) -> str:
     """Return a value as JSON whose decimals are bare numbers; `close` leaves out the spaces."""
-    comma = ", " if indent is None and not close else ","
-    style = _Style(comma, ":" if close else ": ", indent, ascii_only)
+    style = _style(close=close, indent=indent, ascii_only=ascii_only)
     try:
         return style.text(value)
     except TypeError:  # there is a decimal in it, which the faster writer does not know
