@@ -16,7 +16,7 @@ from bulkip.model import Before, Item, Result
 from bulkip.proof import Proof
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.place import StorePlace
-from bulkip.store.reader import PlannedItem
+from bulkip.store.planneditem import PlannedItem
 from bulkip.store.schema import check_ours, storage_errors, store_path
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,
