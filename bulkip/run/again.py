@@ -210,7 +210,7 @@ def _has_work(folder: Path) -> bool:
         with RunReader(folder) as reader:
             if reader.header().is_merged:
                 return False
-            return bool(reader.items_left() or reader.chosen(UNSETTLED) or unlooked(folder))
+            return bool(reader.is_open() or reader.chosen(UNSETTLED) or unlooked(folder))
     except StoreError:
         return False
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import anyio
 
 from bulkip.model import ErrorClass
-from bulkip.policy import VerifyMode
+from bulkip.policy import Percent, VerifyMode
 from bulkip.quantities import counted
 from bulkip.rollout import quotas
 from bulkip.run.engine import Endpoint
@@ -58,11 +58,13 @@ def roll_out(road: Road, end: StageEnd, *, anew: bool) -> StageEnd:
     A rollout that begins `anew` has all its steps before it; another one goes
     on in the step where it was cut short.
     """
+    rollout = road.prepared.job.rollout
     with RunReader(road.prepared.run_dir) as reader:
-        total, done = reader.addresses_to_write()
-    if anew:
-        total, done = total - done, 0
-    steps = quotas(road.prepared.job.rollout.steps, total)
+        if anew or rollout.steps == (Percent(100),):
+            total, done = reader.addresses_left(), 0
+        else:
+            total, done = reader.addresses_to_write()
+    steps = quotas(rollout.steps, total)
     if len(steps) > 1 and 0 < done < total:
         end = _catch_up(road, end, done)
     for place, quota in enumerate(steps, start=1):

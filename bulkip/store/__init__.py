@@ -14,10 +14,11 @@ from bulkip.store.discoveries import (
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, Narrowing, RunHistory, of_address, own_cells
+from bulkip.store.planneditem import Change, PlannedItem
 from bulkip.store.planperiods import PlanPeriods
 from bulkip.store.proofs import Proofs, unlooked
 from bulkip.store.questions import COLLECTED_BY, PROOF_REQUIRED
-from bulkip.store.reader import Change, PlannedItem, RunReader, StoredRow
+from bulkip.store.reader import RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader

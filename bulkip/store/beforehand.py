@@ -6,8 +6,9 @@ from itertools import groupby
 
 from bulkip.actions.checks import LOOKUP
 from bulkip.model import Status
+from bulkip.store.planneditem import PlannedItem
 from bulkip.store.questions import ITEMS, SOUGHT, UNTRACED
-from bulkip.store.reader import PlannedItem, RunReader
+from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
 
 RIVALS = f"""
@@ -35,7 +36,7 @@ class Beforehand(RunReader):
 
     def lookups_left(self) -> int:
         """Count the addresses whose server is still to be found."""
-        return self._number(f"SELECT COUNT(DISTINCT item.ip) {ITEMS} WHERE {SOUGHT}")
+        return self._number(f"SELECT COUNT(DISTINCT item.ip) {self.undone()[0]} WHERE {SOUGHT}")
 
     def account(self) -> tuple[int, tuple[str, ...]]:
         """Return how many servers the account is known to have, and which were not looked into yet."""
@@ -47,7 +48,8 @@ class Beforehand(RunReader):
     def to_look_up(self, after: int, most: int) -> list[Sought]:
         """Return the next addresses whose server is to be found, behind the item `after`."""
         with storage_errors(self.path):
-            sql = f"SELECT item.ip {ITEMS} WHERE {SOUGHT} AND item.number > ? ORDER BY item.number LIMIT ?"
+            items, number = self.undone()
+            sql = f"SELECT item.ip {items} WHERE {SOUGHT} AND {number} > ? ORDER BY {number} LIMIT ?"
             found = tuple(dict.fromkeys(ip for (ip,) in self._db.execute(sql, (after, most))))
         marks = ",".join("?" * len(found))
         planned = self._planned(f"WHERE item.ip IN ({marks}) ORDER BY item.number", found)
@@ -76,12 +78,11 @@ class Beforehand(RunReader):
 
     def leads_left(self) -> int:
         """Count the writes of which nobody has asked yet where their names lead."""
-        return self._number(f"SELECT COUNT(*) {ITEMS} WHERE {UNTRACED}")
+        return self._number(f"SELECT COUNT(*) {self.undone()[0]} WHERE {UNTRACED}")
 
     def to_trace(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose names are to be resolved, in plan order."""
-        where = f"WHERE item.number > ? AND {UNTRACED} ORDER BY item.number LIMIT ?"
-        return list(self._planned(where, (after, most)))
+        return list(self._next_undone(UNTRACED, after, most))
 
     def _number(self, sql: str) -> int:
         with storage_errors(self.path):

@@ -32,13 +32,50 @@ FORM = """
 CASE WHEN sought.server IS NULL THEN item.form ELSE json_set(item.form, '$.id', sought.server) END
 """
 """What is sent: the form as it was planned, with the server that was found."""
-ITEMS = """
-FROM item
+NARROWED = "narrowed"
+"""The fact that a run keeps once its table `todo` says which items had no result when a start began."""
+OUTCOMES = """
 LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
 LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
 LEFT JOIN reading ON reading.item = item.number
 LEFT JOIN sought ON sought.item = item.number
 LEFT JOIN lead ON lead.item = item.number
+"""
+ITEMS = f"FROM item {OUTCOMES}"
+TODO = f"FROM todo CROSS JOIN item ON item.number = todo.item {OUTCOMES}"
+"""The items that may be without a result, once a run is narrowed; their numbers are `todo.item`, too."""
+NARROW = (
+    "DELETE FROM todo",
+    (
+        "INSERT INTO todo SELECT item.number FROM item LEFT JOIN result ON result.item = item.number "
+        "AND result.generation = item.generation WHERE result.item IS NULL"
+    ),
+    f"INSERT OR REPLACE INTO run VALUES ('{NARROWED}', 'true')",
+)
+"""Writes down which items have no result; what is to be done must be among them until this is done again."""
+_ENDS = "FROM result CROSS JOIN item ON item.number = result.item AND item.generation = result.generation"
+CURRENT = f"SELECT COUNT(*) {_ENDS}"
+"""How many items have a result."""
+LAST_OPEN = """
+SELECT item.number FROM item
+LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
+WHERE result.item IS NULL ORDER BY item.number DESC LIMIT 1
+"""
+ENDED = f"SELECT result.status, COUNT(*) {_ENDS} GROUP BY 1"
+UNPROVED = f"""
+SELECT COUNT(*) {_ENDS} LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
+WHERE result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
+"""
+DOUBTED = """
+SELECT COUNT(DISTINCT attempt.item) FROM attempt CROSS JOIN item ON item.number = attempt.item
+LEFT JOIN result ON result.item = item.number AND result.generation = item.generation
+WHERE attempt.in_doubt AND attempt.purpose = 'call' AND item.writes AND result.status IS NULL
+"""
+"""How many writes have no result, and may have happened."""
+WHOLE_CHAINS = """
+item.number >= ? AND item.number < COALESCE(
+  (SELECT number FROM item WHERE number > ? AND chain > ? ORDER BY number LIMIT 1), 1 << 62)
+AND item.chain IN (SELECT value FROM json_each(?))
 """
 OUTCOME: Final = (
     "number", "key", "action", "ip", "form", "source", "status", "error_class", "error_code", "message",
@@ -85,6 +122,7 @@ SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
     WHERE attempt.item = item.number AND attempt.purpose = 'call')) GROUP BY item.chain
 )
 """
+ADDRESSES_LEFT = "SELECT COUNT(DISTINCT item.chain) {items} WHERE item.writes AND result.status IS NULL"
 PROVABLE = (
     f"item.shown AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}') "
     "AND (proof.holds IS NOT 1 OR proof.proved_at < ?)"
@@ -95,7 +133,7 @@ SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND 
   COALESCE(SUM(ptr = ''), 0), COALESCE(SUM(ptr <> '' AND names IS NULL), 0),
   COALESCE(SUM(leading IN {ASTRAY}), 0), COALESCE(SUM(leading = 'unknown'), 0)
 FROM (
-  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading {ITEMS}
+  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading {{items}}
   WHERE result.status IS NULL AND (reading.names IS NOT NULL OR item.shown AND {BLIND})
 )
 """

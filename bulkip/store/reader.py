@@ -2,63 +2,43 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from bulkip.errors import StoreError
-from bulkip.frozen import Struct
-from bulkip.model import Before, Counts, Item, JsonValue, Status
+from bulkip.model import Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
 from bulkip.store.damage import damage_of, is_stumble
+from bulkip.store.planneditem import Change, PlannedItem, planned_item
 from bulkip.store.questions import (
+    ADDRESSES_LEFT,
     ADDRESSES_TO_WRITE,
     CHANGES,
+    CURRENT,
+    DOUBTED,
+    ENDED,
     ITEMS,
+    LAST_OPEN,
+    NARROWED,
     PLANNED_COLUMNS,
+    PROOF_REQUIRED,
     PROVABLE,
     ROW_COLUMNS,
-    STATUS,
+    TODO,
     UNFINISHED,
+    UNPROVED,
     UNREAD,
+    WHOLE_CHAINS,
 )
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
 PAGE = 500
 StoredRow: TypeAlias = sqlite3.Row
 """An item with its outcome as the store has it; columns by name."""
-
-
-class PlannedItem(Struct, frozen=True):
-    """An item with what the store knows of it when a start takes it up.
-
-    `in_doubt` says that a write of it may have happened, `refused` that the
-    server had refused this write in words that nobody knows, `server_found`
-    that the id in its form was looked up, `unread` why it goes without its value
-    before.
-    """
-
-    item: Item
-    generation: int
-    before: Before | None
-    status: Status | None
-    attempts: int
-    in_doubt: bool
-    refused: bool = False
-    server_found: bool = False
-    unread: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A PTR write that is still to do: the names seen before it, and those it wants."""
-
-    ip: str
-    before: tuple[str, ...]
-    wanted: tuple[str, ...]
 
 
 class RunReader:
@@ -113,9 +93,17 @@ class RunReader:
 
     def counts(self) -> Counts:
         """Count the items by status, those without a result included."""
-        sql = f"SELECT {STATUS} AS status, COUNT(*) {ITEMS} GROUP BY 1"
         with storage_errors(self.path):
-            return Counts({Status(status): count for status, count in self._db.execute(sql)})
+            rows = self._db.execute(ENDED).fetchall()
+            (doubted,) = self._db.execute(DOUBTED).fetchone()
+        ended = Counter({Status(status): count for status, count in rows})
+        if self.remembered(PROOF_REQUIRED) is True:
+            with storage_errors(self.path):
+                (unproved,) = self._db.execute(UNPROVED).fetchone()
+            ended += Counter({Status.UNVERIFIED: unproved})
+            ended -= Counter({Status.CHANGED: unproved})
+        ended += Counter({Status.UNKNOWN: doubted})
+        return Counts(dict(ended + Counter({Status.NOT_RUN: self.items() - ended.total()})))
 
     def class_counts(self) -> dict[str, int]:
         """Count the items by error class, those that have one."""
@@ -125,8 +113,9 @@ class RunReader:
 
     def changes_ahead(self, most: int) -> list[Change]:
         """Return the first PTR writes that are still to do, with the value read before."""
-        where = "WHERE result.status IS NULL AND reading.names IS NOT NULL ORDER BY item.number LIMIT ?"
-        sql = f"SELECT item.ip, reading.names, json_extract(item.form, '$.ptr') {ITEMS} {where}"
+        items, number = self.undone()
+        where = f"WHERE result.status IS NULL AND reading.names IS NOT NULL ORDER BY {number} LIMIT ?"
+        sql = f"SELECT item.ip, reading.names, json_extract(item.form, '$.ptr') {items} {where}"
         with storage_errors(self.path):
             rows = self._db.execute(sql, (most,)).fetchall()
         return [
@@ -173,9 +162,22 @@ class RunReader:
         with storage_errors(self.path):
             return int(self._db.execute("SELECT COUNT(*) FROM item").fetchone()[0])
 
+    def undone(self) -> tuple[str, str]:
+        """Return from where the items without a result come, in SQL, and what their number is there."""
+        narrowed = self.remembered(NARROWED) is True
+        return (TODO, "todo.item") if narrowed else (ITEMS, "item.number")
+
     def items_left(self) -> int:
         """Count the items that have no result yet."""
-        return self._count("WHERE result.status IS NULL")
+        if self.undone()[0] == TODO:
+            return self._count_undone("result.status IS NULL")
+        with storage_errors(self.path):
+            return self.items() - int(self._db.execute(CURRENT).fetchone()[0])
+
+    def is_open(self) -> bool:
+        """Say whether any item has no result yet; what was begun last is looked at first."""
+        with storage_errors(self.path):
+            return self._db.execute(LAST_OPEN).fetchone() is not None
 
     def chosen(self, choice: Choice) -> int:
         """Count the items that a choice means."""
@@ -185,11 +187,12 @@ class RunReader:
 
     def writes_left(self) -> int:
         """Count the writes that have no result yet."""
-        return self._count("WHERE item.writes AND result.status IS NULL")
+        return self._count_undone("item.writes AND result.status IS NULL")
 
     def unfinished(self) -> int:
         """Count the readings of periods that were not over when they were planned."""
-        return self._count(f"WHERE {UNFINISHED}")
+        with storage_errors(self.path):
+            return int(self._db.execute(f"SELECT COUNT(*) {ITEMS} WHERE {UNFINISHED}").fetchone()[0])
 
     def addresses_to_write(self) -> tuple[int, int]:
         """Return how many addresses this run writes to or has written to, and for how many all is done."""
@@ -199,16 +202,25 @@ class RunReader:
 
     def reads_left(self) -> int:
         """Count the PTR writes whose value before is not known yet."""
-        return self._count(f"WHERE {UNREAD}")
+        return self._count_undone(UNREAD)
 
-    def _count(self, where: str) -> int:
+    def addresses_left(self) -> int:
+        """Count the addresses that this run still writes to."""
         with storage_errors(self.path):
-            return int(self._db.execute(f"SELECT COUNT(*) {ITEMS} {where}").fetchone()[0])
+            return int(self._db.execute(ADDRESSES_LEFT.format(items=self.undone()[0])).fetchone()[0])
+
+    def _count_undone(self, condition: str) -> int:
+        """Count items of a condition that those with a result do not meet."""
+        with storage_errors(self.path):
+            sql = f"SELECT COUNT(*) {self.undone()[0]} WHERE {condition}"
+            return int(self._db.execute(sql).fetchone()[0])
 
     def planned_changes(self) -> PlannedChanges:
         """Count what the PTR writes without a result would do to the values that were read."""
         with storage_errors(self.path):
-            sets, changes, clears, blind, *led = self._db.execute(CHANGES).fetchone()
+            sets, changes, clears, blind, *led = self._db.execute(
+                CHANGES.format(items=self.undone()[0])
+            ).fetchone()
             (existing,) = self._db.execute("SELECT COUNT(*) FROM reading WHERE names <> '[]'").fetchone()
         return PlannedChanges(sets, changes, clears, existing, blind, *led)
 
@@ -221,7 +233,7 @@ class RunReader:
         columns = f"{PLANNED_COLUMNS}, COALESCE(result.names, reading.names)"
         for row in self._pages(f"{columns} {ITEMS} ORDER BY item.number", ()):
             *planned, names = row
-            yield _planned_item(planned).item, None if names is None else tuple(json.loads(names))
+            yield planned_item(planned).item, None if names is None else tuple(json.loads(names))
 
     def items_planned(self) -> Iterator[PlannedItem]:
         """Yield the items of the plan, in order, with what is known of each."""
@@ -229,8 +241,7 @@ class RunReader:
 
     def to_read(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose value before is not known yet, in plan order."""
-        where = f"WHERE item.number > ? AND {UNREAD}"
-        return list(self._planned(f"{where} ORDER BY item.number LIMIT ?", (after, most)))
+        return list(self._next_undone(UNREAD, after, most))
 
     def to_verify(self, after: int, most: int, since: float) -> list[PlannedItem]:
         """Return the next items to prove, in plan order: those without a proof that holds since that time."""
@@ -239,8 +250,7 @@ class RunReader:
 
     def to_check(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next items that have no result yet, in plan order."""
-        where = "WHERE item.number > ? AND result.status IS NULL ORDER BY item.number LIMIT ?"
-        return list(self._planned(where, (after, most)))
+        return list(self._next_undone("result.status IS NULL", after, most))
 
     def proofs_left(self, since: float) -> int:
         """Count the items that are to be proved; `since` is in Unix seconds."""
@@ -249,22 +259,31 @@ class RunReader:
             return int(self._db.execute(sql, (since,)).fetchone()[0])
 
     def to_apply(self, after: int, most: int) -> list[tuple[PlannedItem, ...]]:
-        """Return the next chains, each whole; `after` is a chain, `most` counts items, one chain at least."""
-        # a chain bears the number of its first item, so the page begins at the primary key
-        where = "WHERE item.number > ? AND item.chain > ? ORDER BY item.number LIMIT ?"
-        found = list(self._planned(where, (after, after, most)))
-        chains: dict[int, list[PlannedItem]] = {}
-        for planned in found:
-            chains.setdefault(planned.item.chain, []).append(planned)
-        if len(found) == most:  # the last chain may be cut short
-            chain, _ = chains.popitem()
-            if not chains:
-                return [tuple(self._planned("WHERE item.chain = ? ORDER BY item.number", (chain,)))]
+        """Return the next chains with an item to do, each whole; `after` is a chain, `most` bounds them."""
+        items, number = self.undone()
+        sql = f"SELECT item.chain {items} WHERE {number} > ? AND item.chain > ? AND result.status IS NULL"
+        with storage_errors(self.path):
+            found = self._db.execute(f"{sql} ORDER BY {number} LIMIT ?", (after, after, most)).fetchall()
+        wanted = sorted({chain for (chain,) in found})
+        if not wanted:
+            return []
+        # a chain bears the number of its first item, and ends where the next one begins
+        values = (wanted[0], wanted[-1], wanted[-1], json.dumps(wanted))
+        chains: dict[int, list[PlannedItem]] = {chain: [] for chain in wanted}
+        for planned in self._planned(f"WHERE {WHOLE_CHAINS} ORDER BY item.number", values):
+            chains[planned.item.chain].append(planned)
         return [tuple(chain) for chain in chains.values()]
 
-    def _planned(self, tail: str, values: tuple[int | float, ...]) -> Iterator[PlannedItem]:
+    def _next_undone(self, condition: str, after: int, most: int) -> Iterator[PlannedItem]:
+        """Yield the next items of a condition that those with a result do not meet."""
+        items, number = self.undone()
+        where = f"WHERE {number} > ? AND {condition} ORDER BY {number} LIMIT ?"
+        for row in self._pages(f"{PLANNED_COLUMNS} {items} {where}", (after, most)):
+            yield planned_item(row)
+
+    def _planned(self, tail: str, values: tuple[int | float | str, ...]) -> Iterator[PlannedItem]:
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
-            yield _planned_item(row)
+            yield planned_item(row)
 
     def _pages(self, sql: str, values: tuple[int | float | str, ...]) -> Iterator[sqlite3.Row]:
         """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""
@@ -275,19 +294,3 @@ class RunReader:
             yield from page
             with storage_errors(self.path):
                 page = cursor.fetchmany(PAGE)
-
-
-def _planned_item(row: Sequence[Any]) -> PlannedItem:
-    number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, doubt, refused, found, unread = known
-    return PlannedItem(
-        item=Item(number, chain, key, step, action, ip, json.loads(form), source, skip),
-        generation=generation,
-        before=None if names is None else Before(tuple(json.loads(names)), read_at),
-        status=None if status is None else Status(status),
-        attempts=attempts,
-        in_doubt=bool(doubt),
-        refused=bool(refused),
-        server_found=bool(found),
-        unread=unread,
-    )

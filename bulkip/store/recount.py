@@ -87,6 +87,10 @@ class Recount(RunHistory):
         self._allowed = {start: (_parsed(kept), own) for start, kept, own in self._select(_ALLOWED)}
         self._db.create_function("allowed", 2, self._most)
 
+    def undone(self) -> tuple[str, str]:
+        """Look for items without a result among all: what a run wrote down about them proves nothing."""
+        return ITEMS, "item.number"
+
     def damage(self) -> list[str]:
         """Return what SQLite itself finds wrong with the file; nothing when it is whole."""
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bulkip.model import ErrorClass, Status
 from bulkip.store.choice import Choice
-from bulkip.store.questions import ITEMS
+from bulkip.store.questions import ITEMS, NARROW
 from bulkip.store.schema import check_ours, storage_errors, store_path
 
 SKIPPED_WITH = f"""
@@ -35,6 +35,9 @@ ACCEPT = "UPDATE attempt SET in_doubt = 0 WHERE item IN (SELECT number FROM chos
 def reopen(run_dir: Path, choice: Choice) -> int:
     """Open the chosen items again, with what was skipped because of them, and return how many there are.
 
+    Whatever has no result then is written down, so that the start which
+    follows need not look for it.
+
     Old results stay in the store. Values read before are forgotten, so that
     they are read again, except where a doubt is to be settled against them.
     """
@@ -63,4 +66,7 @@ def _reopen(connection: sqlite3.Connection, choice: Choice) -> int:
         connection.execute(ACCEPT)
         for statement in LOOK_AGAIN.split(";"):
             connection.execute(statement)
-    return connection.execute(OPEN).rowcount
+    opened = connection.execute(OPEN).rowcount
+    for statement in NARROW:
+        connection.execute(statement)
+    return opened

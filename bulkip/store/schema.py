@@ -14,7 +14,7 @@ from bulkip.policy import CHECK
 from bulkip.shards import MERGED
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 5
+VERSION = 6
 FILE_NAME = "run.db"
 
 CELL_END = "\x1f"
@@ -26,6 +26,10 @@ CELL_END = "\x1f"
 # A target bears the number of the chain that it gave, and has a row only when
 # it has more than an address. `moved` names the target of an item that took
 # the place of one from another row.
+#
+# `todo` holds the items that had no result when the newest start but the
+# first began, so that nobody looks for a few of them among a million; before
+# that the run does not know the fact NARROWED, and all items may be to do.
 #
 # A form stays as it was planned: where it says `lookup`, the id of the server
 # stands in `sought` once it is found. `server` and `holding` are what the API
@@ -41,6 +45,7 @@ CREATE TABLE item (
 CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
 CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
 CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
+CREATE TABLE todo (item INTEGER PRIMARY KEY);
 CREATE TABLE sought (item INTEGER PRIMARY KEY, server TEXT);
 CREATE TABLE server (id TEXT PRIMARY KEY, shown INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE holding (ip TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (ip, server)) WITHOUT ROWID;

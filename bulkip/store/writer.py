@@ -18,7 +18,7 @@ from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.batches import execute_all
 from bulkip.store.group import Group
 from bulkip.store.place import StorePlace
-from bulkip.store.reader import PlannedItem
+from bulkip.store.planneditem import PlannedItem
 from bulkip.store.schema import check_ours, storage_errors, store_path
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,

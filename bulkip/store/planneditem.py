@@ -1,0 +1,59 @@
+"""What a start knows of an item when it takes it up: the plan, and what earlier starts came to."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulkip.frozen import Struct
+from bulkip.makers import maker_of
+from bulkip.model import Before, Item, Status
+
+
+class PlannedItem(Struct, frozen=True):
+    """An item with what the store knows of it when a start takes it up.
+
+    `in_doubt` says that a write of it may have happened, `refused` that the
+    server had refused this write in words that nobody knows, `server_found`
+    that the id in its form was looked up, `unread` why it goes without its value
+    before.
+    """
+
+    item: Item
+    generation: int
+    before: Before | None
+    status: Status | None
+    attempts: int
+    in_doubt: bool
+    refused: bool = False
+    server_found: bool = False
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A PTR write that is still to do: the names seen before it, and those it wants."""
+
+    ip: str
+    before: tuple[str, ...]
+    wanted: tuple[str, ...]
+
+
+_item = maker_of(Item)
+
+
+def planned_item(row: Sequence[Any]) -> PlannedItem:
+    """Return an item from the columns of `PLANNED_COLUMNS`."""
+    number, chain, key, step, action, ip, form, source, skip, generation, *known = row
+    names, read_at, status, attempts, doubt, refused, found, unread = known
+    return PlannedItem(
+        _item(number, chain, key, step, action, ip, json.loads(form), source, skip),
+        generation,
+        None if names is None else Before(tuple(json.loads(names)), read_at),
+        None if status is None else Status(status),
+        attempts,
+        bool(doubt),
+        bool(refused),
+        bool(found),
+        unread,
+    )

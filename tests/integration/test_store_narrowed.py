@@ -1,0 +1,140 @@
+"""What a resume writes down about its items, so that a few of them are found among a million."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from anyio import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulkip.model import Before, Item, Result, Status
+from bulkip.store import Beforehand, Choice, RunReader, open_writer, reopen
+from bulkip.store.questions import TODO
+from tests.storedruns import frozen, item, nothing, settle
+
+UNKNOWN = Choice((Status.UNKNOWN,), actions=("update_ptr",))
+QUESTIONS: Sequence[Callable[[Beforehand], object]] = (
+    Beforehand.items_left,
+    Beforehand.is_open,
+    Beforehand.writes_left,
+    Beforehand.reads_left,
+    Beforehand.addresses_left,
+    Beforehand.planned_changes,
+    Beforehand.lookups_left,
+    Beforehand.leads_left,
+    Beforehand.counts,
+    lambda reader: reader.changes_ahead(3),
+    lambda reader: reader.to_apply(2, 3),
+    lambda reader: reader.to_read(2, 3),
+    lambda reader: reader.to_check(2, 3),
+    lambda reader: reader.to_trace(2, 3),
+    lambda reader: reader.to_look_up(2, 3),
+)
+
+
+def pairs(addresses: int) -> list[Item]:
+    """Return a plan of addresses with a PTR write and then a lookup of the same address."""
+    plan: list[Item] = []
+    for number in range(1, 2 * addresses, 2):
+        first = item(number)
+        form = {**first.form, "id": "lookup"} if number % 3 == 0 else first.form
+        plan += [replace(first, form=form)]
+        plan += [replace(first, number=number + 1, key=f"{number}+", step="2", action="get_ip")]
+    return plan
+
+
+def ended(folder: Path, plan: list[Item], ends: list[Status | None], read: set[int]) -> None:
+    """Give items their results, and some of them the value before."""
+
+    async def work() -> None:
+        async with open_writer(folder) as writer:
+            for one, status in zip(plan, ends, strict=False):
+                if one.number in read and one.action == "update_ptr":
+                    await writer.record_before(one, Before(("old.example",), 5.0), nothing)
+                if status is not None:
+                    await settle(writer, one, Result(status))
+
+    run(work)
+
+
+def answers(folder: Path) -> list[object]:
+    """Ask everything that a start asks about what it has to do."""
+    with Beforehand(folder) as reader:
+        return [ask(reader) for ask in QUESTIONS]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.none() | st.sampled_from([Status.CHANGED, Status.FAILED]), max_size=12),
+    st.sets(st.integers(1, 12)),
+)
+def test_narrowing_changes_no_answer(ends: list[Status | None], read: set[int]) -> None:
+    """Whether a run looks among all its items or among those that a resume wrote down, it finds the same."""
+    plan = pairs(6)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        frozen(folder, plan)
+        ended(folder, plan, ends, read)
+        among_all = answers(folder)
+
+        reopen(folder, UNKNOWN)
+
+        with RunReader(folder) as reader:
+            assert reader.undone()[0] == TODO
+        assert answers(folder) == among_all
+
+
+def test_item_that_ends_later_is_not_to_do_any_more(tmp_path: Path) -> None:
+    """What was written down at the start is asked again for its result."""
+    plan = pairs(2)
+    frozen(tmp_path, plan)
+    reopen(tmp_path, UNKNOWN)
+
+    ended(tmp_path, plan, [Status.CHANGED, Status.OK, Status.CHANGED], set())
+
+    with RunReader(tmp_path) as reader:
+        assert [one.item.number for chain in reader.to_apply(0, 9) for one in chain] == [3, 4]
+        assert (reader.items_left(), reader.writes_left(), reader.is_open()) == (1, 0, True)
+
+
+def test_retried_item_is_to_do_again(tmp_path: Path) -> None:
+    """A retry writes down anew what is open, what it opened among it."""
+    plan = pairs(2)
+    frozen(tmp_path, plan)
+    ended(tmp_path, plan, [Status.FAILED, Status.OK, Status.CHANGED, Status.OK], set())
+    reopen(tmp_path, UNKNOWN)
+
+    reopen(tmp_path, Choice((Status.FAILED,)))
+
+    with RunReader(tmp_path) as reader:
+        assert ([one.item.number for one in reader.to_check(0, 9)], reader.items_left()) == ([1], 1)
+
+
+def test_finished_chains_are_passed_over(tmp_path: Path) -> None:
+    """A resume of a large run with little left does not page through what is done."""
+    plan = pairs(40)
+    frozen(tmp_path, plan)
+    ends: list[Status | None] = [Status.OK] * 80
+    ends[41], ends[79] = None, None
+    ended(tmp_path, plan, ends, set())
+
+    with RunReader(tmp_path) as reader:
+        found = reader.to_apply(0, 10)
+
+    assert [[one.item.number for one in chain] for chain in found] == [[41, 42], [79, 80]]
+
+
+@pytest.mark.parametrize("left", [pytest.param(0, id="first"), pytest.param(7, id="last")])
+def test_run_is_open_until_its_last_item_has_ended(tmp_path: Path, left: int) -> None:
+    """Wherever the item without a result stands, the run has work left."""
+    plan = pairs(4)
+    ends: list[Status | None] = [Status.OK] * 8
+    frozen(tmp_path, plan)
+
+    ended(tmp_path, plan, [None if place == left else end for place, end in enumerate(ends)], set())
+
+    with RunReader(tmp_path) as reader:
+        assert reader.is_open()
