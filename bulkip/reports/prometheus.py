@@ -1,8 +1,9 @@
 """A run for a monitoring system: the text file that node_exporter picks up; the door of prometheus_client."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 Sample = tuple[Sequence[str], float]
 MOST_LOOKED_AT = 1000
 """So many runs are looked through for the last one that succeeded."""
+PAGE = 1000
+TRAFFIC = "Traffic of the last run's period, in GB as the server counts them"
+LABELS = ("ip", "direction")
+HEAD = 2
+"""So many lines, help and type, stand above the samples of a metric."""
 _SUMS = Context(prec=60)  # the usual one would round sums of 38 digits
 
 
@@ -32,29 +38,72 @@ def prometheus_lines(reader: RunReader) -> Iterator[str]:
     sample.
     """
     with loading("prometheus"):
-        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 -- an extra
+        import prometheus_client  # noqa: F401, PLC0415 -- an extra
+
+    metrics = _Metrics(reader)
+    yield _exposed(metrics.about_the_run())
+    yield from metrics.of_addresses()
+    yield _exposed(metrics.totals())
+
+
+def _exposed(families: "Iterable[GaugeMetricFamily]") -> str:
+    """Return metrics as the text that a monitoring system reads."""
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 -- an extra
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Metrics(reader))
-    yield generate_latest(registry).decode()
+    registry.register(_Given(families))
+    return generate_latest(registry).decode()
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a registry tells what it holds apart by identity
+class _Given:
+    """What a registry collects when it is asked."""
+
+    families: "Iterable[GaugeMetricFamily]"
+
+    def collect(self) -> "Iterable[GaugeMetricFamily]":
+        """Return the metrics."""
+        return self.families
 
 
 class _Metrics:
-    """Collects the metrics of one run, as a registry asks for them."""
+    """Makes the metrics of one run; the totals are known when all addresses are through."""
 
     def __init__(self, reader: RunReader) -> None:
         self._reader = reader
         self._job = reader.header().job_name
+        self._total: dict[str, Decimal] = {}
 
-    def collect(self) -> Iterator["GaugeMetricFamily"]:
-        """Yield each metric with its samples."""
+    def about_the_run(self) -> Iterator["GaugeMetricFamily"]:
+        """Yield how the run went."""
         yield from self._times()
         counts = self._reader.counts()
         by_status = [([status.value], float(counts.of(status))) for status in Status]
         calls, _ = self._reader.pace()
         yield self._gauge("items", "Items of the last run by how they ended.", by_status, ("status",))
         yield self._gauge("calls", "Calls that the last run sent.", [((), float(calls))])
-        yield from self._traffic()
+
+    def of_addresses(self) -> Iterator[str]:
+        """Yield the traffic of each address, some at a time: there may be a million of them."""
+        samples, head = self._samples(), ""
+        while (page := [*islice(samples, PAGE)]) or not head:
+            text = _exposed([self._gauge("traffic_gb", f"{TRAFFIC}, by address.", page, LABELS)])
+            head, told = head or "".join(text.splitlines(keepends=True)[:HEAD]), text.removeprefix(head)
+            yield told
+
+    def totals(self) -> Iterator["GaugeMetricFamily"]:
+        """Yield the traffic of all addresses together."""
+        samples = (((direction,), float(amount)) for direction, amount in self._total.items())
+        yield self._gauge("traffic_total_gb", f"{TRAFFIC}.", samples, ("direction",))
+
+    def _samples(self) -> Iterator[Sample]:
+        """Yield what went in and out of each address; in a plan, all items of an address stand together."""
+        for ip, rows in groupby(traffic_rows(self._reader), key=lambda row: row.ip):
+            sums: dict[str, Decimal] = {}
+            for row in rows:
+                _add(sums, [("in", row.in_gb), ("out", row.out_gb)])
+            _add(self._total, sums.items())
+            yield from (((ip, direction), float(amount)) for direction, amount in sums.items())
 
     def _times(self) -> Iterator["GaugeMetricFamily"]:
         start, simulated = self._reader.last_start(), self._reader.header().simulated
@@ -70,21 +119,6 @@ class _Metrics:
         ):
             yield self._gauge(name, help_text, [] if value is None else [((), value)])
 
-    def _traffic(self) -> Iterator["GaugeMetricFamily"]:
-        by_address: dict[tuple[str, str], Decimal] = {}
-        total: dict[str, Decimal] = {}
-        for row in traffic_rows(self._reader):
-            for direction, amount in (("in", row.in_gb), ("out", row.out_gb)):
-                if amount is not None:
-                    place = (row.ip, direction)
-                    by_address[place] = _SUMS.add(by_address.get(place, Decimal(0)), amount)
-                    total[direction] = _SUMS.add(total.get(direction, Decimal(0)), amount)
-        addresses = (((ip, direction), float(amount)) for (ip, direction), amount in by_address.items())
-        totals = (((direction,), float(amount)) for direction, amount in total.items())
-        text = "Traffic of the last run's period, in GB as the server counts them"
-        yield self._gauge("traffic_gb", f"{text}, by address.", addresses, ("ip", "direction"))
-        yield self._gauge("traffic_total_gb", f"{text}.", totals, ("direction",))
-
     def _gauge(
         self, name: str, help_text: str, samples: Iterable[Sample], labels: Sequence[str] = ()
     ) -> "GaugeMetricFamily":
@@ -94,6 +128,12 @@ class _Metrics:
         for values, value in samples:
             family.add_metric([self._job, *values], value)
         return family
+
+
+def _add(sums: dict[str, Decimal], amounts: Iterable[tuple[str, int | Decimal | None]]) -> None:
+    for direction, amount in amounts:
+        if amount is not None:
+            sums[direction] = _SUMS.add(sums.get(direction, Decimal(0)), amount)
 
 
 def last_success(reader: RunReader) -> float | None:
