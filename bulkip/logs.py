@@ -4,8 +4,6 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-import structlog
-
 from bulkip.model import JsonValue
 
 
@@ -14,6 +12,8 @@ class JsonLog:
 
     def __init__(self) -> None:
         """Write to stderr as it is now."""
+        import structlog  # noqa: PLC0415 -- who reads plain lines need not wait for it
+
         self._logger: Any = structlog.wrap_logger(
             structlog.WriteLogger(sys.stderr),
             processors=[

@@ -148,6 +148,11 @@ class Verify:
     settle_s: float = 5.0
     required: bool = False
 
+    @property
+    def asks_dns(self) -> bool:
+        """Whether name servers are asked for the proof."""
+        return self.mode in {VerifyMode.DNS, VerifyMode.FCRDNS}
+
 
 CHECK = "check"
 """What the settings that a run keeps hold when it is a check: whoever goes on with it never writes."""

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bulkip.events import Event
-from bulkip.progress.live import Live, Screen
 from bulkip.progress.plain import Plain
 from bulkip.progress.terminal import colours_wanted, in_pipeline, line_width, on_terminal
 
@@ -52,6 +51,8 @@ def progress_view(kind: str, write: Callable[[str], None], *, colour: bool) -> P
         return Silent()
     dumb = os.environ.get("TERM", "").lower() in DUMB
     if not dumb and (kind == "tty" or (kind == "auto" and on_terminal() and not in_pipeline())):
+        from bulkip.progress.live import Live, Screen  # noqa: PLC0415 -- who draws nothing need not wait for it
+
         no_color = not (colour and colours_wanted())
         return Live(Screen(stderr=True, no_color=no_color, force_terminal=True))
     return Plain(write, width=line_width())

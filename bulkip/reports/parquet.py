@@ -35,6 +35,9 @@ SETTINGS: Final = MappingProxyType(
         "autoload_known_extensions": "false",
     }
 )
+PIECES: Final = f"buffer_size = {2**20}, max_line_size = {2**16}"
+GROUPS: Final = f"ROW_GROUP_SIZE {30 * 2**11}"
+"""How much is held at once; as duckdb would have it, a file of a million rows takes twice the memory."""
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -68,8 +71,8 @@ def _copy(rows: Path, path: Path) -> str:
     """Return the statement that copies CSV rows into a Parquet file, whatever its folders are called."""
     types = ", ".join(f"{_text(name)}: {_text(TYPES[name])}" for name in COLUMNS)
     source = _text(_GLOB.sub(lambda sign: f"[{sign[0]}]", str(rows)))
-    options = f"header = true, auto_detect = false, columns = {{{types}}}"
-    target = f"{_text(str(path))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
+    options = f"header = true, auto_detect = false, {PIECES}, columns = {{{types}}}"
+    target = f"{_text(str(path))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, {GROUPS})"
     return f"COPY (SELECT * FROM read_csv({source}, {options})) TO {target}"  # noqa: S608 -- quoted above
 
 

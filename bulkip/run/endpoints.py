@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bulkip.errors import UsageError
 from bulkip.lockname import lock_name
-from bulkip.policy import Api, Forward, VerifyMode
+from bulkip.policy import Api
 from bulkip.purse import Purse
 from bulkip.run.asking import free_ips
 from bulkip.run.engine import Endpoint
@@ -16,16 +16,12 @@ from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
 from bulkip.run.locking import Account
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import AskFreeIps, Prepared, overridden
-from bulkip.run.rehearsal import seeds_of
 from bulkip.run.seams import sent_before
 from bulkip.run.secret import purse_secrets
 from bulkip.settings import Job
 from bulkip.shards import Shard
-from bulkip.simulator import DnsSettings, EmbeddedSimulator, Fault, SimulatorSettings, read_faults
 from bulkip.sources import FreeIpsSource
-from bulkip.store import RunReader
 
-ASKS_DNS = frozenset({VerifyMode.DNS, VerifyMode.FCRDNS})
 OpenEndpoint = Callable[[Prepared], AbstractContextManager[Endpoint]]
 
 
@@ -47,8 +43,9 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
     A check that asks nobody but name servers needs neither secret nor lock.
     """
     if options.simulate:
-        faults = read_faults(options.faults) if options.faults else ()
-        return Reach(lambda prepared: _simulated(prepared, faults), rehearsed_free_ips, None)
+        from bulkip.run.simulated import simulator_for  # noqa: PLC0415 -- a web server that few runs need
+
+        return Reach(simulator_for(options.faults), rehearsed_free_ips, None)
     if options.faults:
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
     if job.check is not None and asks_only_dns(job):
@@ -62,7 +59,7 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
 
 def asks_only_dns(job: Job) -> bool:
     """Say whether proving what a job says needs no call of the API."""
-    return job.verify.mode in ASKS_DNS and not any(isinstance(one, FreeIpsSource) for one in job.sources)
+    return job.verify.asks_dns and not any(isinstance(one, FreeIpsSource) for one in job.sources)
 
 
 def reach_without_calls(job: Job) -> Reach:
@@ -90,14 +87,3 @@ def _real(endpoint: Endpoint, prepared: Prepared) -> Iterator[Endpoint]:
     known = set(endpoint.sent)  # a trial of the plan may have opened it before
     endpoint.sent.extend(at for at in sent_before(prepared, time.time()) if at not in known)
     yield endpoint
-
-
-@contextmanager
-def _simulated(prepared: Prepared, faults: tuple[Fault, ...]) -> Iterator[Endpoint]:
-    with RunReader(prepared.run_dir) as reader:
-        job = prepared.job
-        asks = job.verify.mode in ASKS_DNS or job.safety.forward is Forward.REQUIRE
-        dns = DnsSettings() if asks else None
-        settings = SimulatorSettings(faults=faults, dns=dns)
-        with EmbeddedSimulator(seeds_of(reader.items_known()), settings) as running:
-            yield Endpoint(running.url, Purse(time.time, token=running.token), dns=running.dns)

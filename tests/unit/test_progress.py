@@ -19,10 +19,10 @@ from bulkip.events import (
     Waiting,
 )
 from bulkip.model import Counts, Item, Rate, Result, Status
-from bulkip.progress import Clocks, Live, Plain, Silent, Tracker, progress_view
+from bulkip.progress import Clocks, Plain, Silent, Tracker, progress_view
 from bulkip.progress.heartbeat import Heartbeat
 from bulkip.progress.lines import log_line, screen_lines
-from bulkip.progress.live import Screen
+from bulkip.progress.live import Live, Screen
 from bulkip.progress.plain import LINE_EVERY_S
 from bulkip.progress.terminal import PIPELINES
 

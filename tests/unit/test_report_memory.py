@@ -14,8 +14,8 @@ from bulkip.store import RunReader
 from tests.storedruns import SENT_AT, frozen, item
 
 FEW, MANY = 1_500, 4_500
-PAGES = 2**20
-"""Bytes; so much more or less is a page or two that was not let go yet."""
+PAGES = 2 * 2**20
+"""Bytes; so much more or less is pages and cycles that were not let go yet."""
 BOUNDED = {"html"}
 """Formats that hold a number of rows with a bound of its own."""
 RESULTS = """
