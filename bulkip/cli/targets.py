@@ -15,6 +15,7 @@ from bulkip.quantities import counted
 from bulkip.run.planning import doors_of, piped_input, target_reader
 from bulkip.settings import load_job, narrowed
 from bulkip.shards import Shard
+from bulkip.store.sightings import Sightings
 from bulkip.targets import TargetReader
 
 EPILOG = """\b
@@ -77,22 +78,22 @@ def _owned(reader: TargetReader, shard: Shard | None) -> Iterator[Target | Probl
 
 def _printed(reader: Iterator[Target | Problem], *, every: bool, twice: bool) -> tuple[int, int, int]:
     """Print what is asked for; return how many addresses there are, are named again, seek a server."""
-    seen: dict[str, str | None] = {}
     repeated = sought = 0
-    for target in reader:
-        if isinstance(target, Problem):
-            raise JobError([target])  # a file changed while it was read
-        place = str(target.place).rpartition(":")[0] if twice else None
-        if target.ip in seen:
-            repeated += 1
-            if twice:
-                click.echo(f"{target.ip}  {seen[target.ip]}  {place}")
-            continue
-        seen[target.ip] = place
-        sought += target.fields.get("id") == LOOKUP
-        if every:
-            click.echo(target.ip)
-    return len(seen), repeated, sought
+    with Sightings() as seen:
+        for target in reader:
+            if isinstance(target, Problem):
+                raise JobError([target])  # a file changed while it was read
+            place = str(target.place).rpartition(":")[0] if twice else ""
+            first = seen.first(target.ip, place)
+            if first is not None:
+                repeated += 1
+                if twice:
+                    click.echo(f"{target.ip}  {first}  {place}")
+                continue
+            sought += target.fields.get("id") == LOOKUP
+            if every:
+                click.echo(target.ip)
+    return seen.count, repeated, sought
 
 
 def _account(reader: TargetReader) -> None:
