@@ -21,6 +21,7 @@ from bulkip.store.questions import (
     PROVABLE,
     ROW_COLUMNS,
     STATUS,
+    TRAFFIC_READ,
     UNFINISHED,
     UNREAD,
 )
@@ -189,7 +190,7 @@ class RunReader:
 
     def unfinished(self) -> int:
         """Count the readings of periods that were not over when they were planned."""
-        return self._count(f"WHERE {UNFINISHED}")
+        return self._count(f"WHERE {TRAFFIC_READ} AND {UNFINISHED}")
 
     def addresses_to_write(self) -> tuple[int, int]:
         """Return how many addresses this run writes to or has written to, and for how many all is done."""
