@@ -9,7 +9,7 @@ from bulkip.characters import FORBIDDEN
 from bulkip.csvfile import column_names
 from bulkip.model import JsonValue
 from bulkip.reports.csv_rows import defused
-from bulkip.reports.rows import Row, report_rows
+from bulkip.reports.rows import Row, report_row
 from bulkip.store import TO_DO_AGAIN, RunHistory, RunReader, StoredRow, own_cells
 from bulkip.store.history import FAILED
 
@@ -65,15 +65,15 @@ def failed_csv_lines(reader: RunReader) -> Iterator[str]:
         layout = Layout.of(history.headings())
         writer = csv.writer(_Echo(), delimiter=layout.delimiter, lineterminator=CRLF)
         yield _line(writer.writerow([*layout.written.values(), *ERROR_COLUMNS]))
-        pairs = zip(report_rows(history), history.rows(), strict=True)
-        for _, items in groupby(pairs, key=lambda pair: pair[1]["target"]):
-            row, stored = min(items, key=_gravity)
-            cells = own_cells(stored)
+        start = history.last_start()
+        for _, items in groupby(history.rows(), key=lambda stored: stored["target"]):
+            gravest = min(items, key=_gravity)
+            cells, row = own_cells(gravest), report_row(gravest, start)
             yield _line(writer.writerow([*(cells.get(name, "") for name in layout.written), *_reason(row)]))
 
 
-def _gravity(pair: tuple[Row, StoredRow]) -> int:
-    status = pair[0]["status"]
+def _gravity(stored: StoredRow) -> int:
+    status = stored["status"]
     return next((place for place, one in enumerate(FAILED) if one == status), len(FAILED))
 
 

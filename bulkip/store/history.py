@@ -24,7 +24,9 @@ LEFT JOIN target ON target.number = {TARGET}
 LEFT JOIN heading ON heading.number = target.heading
 """
 ATTEMPTS = """
-SELECT attempt.*, item.key, item.action, item.ip FROM attempt LEFT JOIN item ON item.number = attempt.item
+SELECT item.key, item.action, item.ip, attempt.number, purpose, sent_at, finished_at, outcome, error_class,
+  http_status, message, attempt.item, start, wanted, seen, in_doubt
+FROM attempt LEFT JOIN item ON item.number = attempt.item
 """
 FAILED: Final = (
     Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.NOT_RUN, Status.MISMATCH, Status.UNVERIFIED,

@@ -12,8 +12,9 @@ COLLECTED_BY = "collected by run "
 OVER = "periods_until_s"
 """The setting that a run keeps about its plan: until when a period was over, in Unix seconds."""
 STOP = "CAST(json_extract(item.form, '$.period_stop') AS INTEGER)"
+TRAFFIC_READ = f"item.action = 'get_traffic' AND result.status = '{Status.OK}'"
 UNFINISHED = f"""
-CASE WHEN item.action = 'get_traffic' AND result.status = '{Status.OK}' THEN {STOP} > MIN(result.settled_at,
+CASE WHEN {TRAFFIC_READ} THEN {STOP} > MIN(result.settled_at,
   COALESCE((SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings'), result.settled_at))
 ELSE 0 END
 """

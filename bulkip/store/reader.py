@@ -29,6 +29,7 @@ from bulkip.store.questions import (
     PROVABLE,
     ROW_COLUMNS,
     TODO,
+    TRAFFIC_READ,
     UNFINISHED,
     UNPROVED,
     UNREAD,
@@ -192,7 +193,8 @@ class RunReader:
     def unfinished(self) -> int:
         """Count the readings of periods that were not over when they were planned."""
         with storage_errors(self.path):
-            return int(self._db.execute(f"SELECT COUNT(*) {ITEMS} WHERE {UNFINISHED}").fetchone()[0])
+            sql = f"SELECT COUNT(*) {ITEMS} WHERE {TRAFFIC_READ} AND {UNFINISHED}"
+            return int(self._db.execute(sql).fetchone()[0])
 
     def addresses_to_write(self) -> tuple[int, int]:
         """Return how many addresses this run writes to or has written to, and for how many all is done."""

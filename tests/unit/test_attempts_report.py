@@ -9,7 +9,8 @@ from anyio import run
 
 from bulkip.model import ErrorClass, Purpose
 from bulkip.reports import FORMATS
-from bulkip.store import Outcome, RunReader, open_writer
+from bulkip.reports.attempts import attempt_fields
+from bulkip.store import Outcome, RunHistory, RunReader, open_writer
 from tests.storedruns import SENT_AT, attempt, frozen, item, outcome
 
 FIELDS = [
@@ -41,6 +42,18 @@ async def killed_run(folder: Path) -> None:
 def test_every_line_has_every_field_in_order(calls: list[dict[str, Any]]) -> None:
     """Programs rely on the fields: always all of them, always in this order."""
     assert [list(call) for call in calls] == [FIELDS] * 4
+
+
+def test_line_is_what_the_fields_say(tmp_path: Path) -> None:
+    """The lines are built in the cheapest way, and say what is told of a call elsewhere."""
+    frozen(tmp_path, [item(1), item(2)])
+    run(killed_run, tmp_path)
+
+    with RunReader(tmp_path) as reader, RunHistory(tmp_path) as history:
+        lines = [*FORMATS["attempts"](reader)]
+        fields = [attempt_fields(row) for row in history.attempts()]
+
+    assert lines == [json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n" for one in fields]
 
 
 def test_lines_stand_in_order_of_sending(calls: list[dict[str, Any]]) -> None:
