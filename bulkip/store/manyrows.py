@@ -14,12 +14,21 @@ VALUES = 999
 class ManyRows:
     """An INSERT of many rows: `row` is one of them, with `{}` for each value that is its own.
 
-    The values that all rows share are `?1`, `?2` and so on, `shared` in number.
+    The values that all rows share are `?1`, `?2` and so on, `shared` in number;
+    `tail` says what becomes of rows that are there already.
     """
 
     head: str
     row: str
     shared: int = 0
+    tail: str = ""
+
+    @classmethod
+    def of(cls, sql: str) -> "ManyRows":
+        """Return what inserts many rows from the statement that inserts one, `?` for each of its values."""
+        head, _, rest = sql.partition(" VALUES ")
+        row, _, tail = rest.partition(")")
+        return cls(f"{head} VALUES", row.replace("?", "{}") + ")", tail=tail)
 
     def insert(
         self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], *shared: object
@@ -36,4 +45,4 @@ def _statement(many: ManyRows, rows: int) -> str:
     numbers = count(many.shared + 1)
     values = many.row.count("{}")
     written = (many.row.format(*(f"?{next(numbers)}" for _ in range(values))) for _ in range(rows))
-    return f"{many.head} {','.join(written)}"
+    return f"{many.head} {','.join(written)}{many.tail}"
