@@ -80,32 +80,45 @@ class Redactor:
 
     def clean_value(self, value: JsonValue, depth: int = 0) -> JsonValue:
         """Clean every text inside a typed answer; host names stay as they are."""
+        return self._cleaned(value, depth, {})
+
+    def _cleaned(self, value: JsonValue, depth: int, keys: dict[str, str]) -> JsonValue:
+        """Clean a value; `keys` are those cleaned so far, for an answer has the same ones in every row."""
         if isinstance(value, str):
             return value if self._is_harmless(value) else self._clean_text(value)
-        if isinstance(value, list | dict) and depth >= VALUE_DEPTH:
+        if not isinstance(value, (list, dict)):
+            return value
+        if depth >= VALUE_DEPTH:
             return None
         if isinstance(value, list):
-            return [self.clean_value(each, depth + 1) for each in value]
-        if isinstance(value, dict):
-            return {self._clean_key(k): self.clean_value(v, depth + 1) for k, v in value.items()}
-        return value
+            return [self._cleaned(each, depth + 1, keys) for each in value]
+        for key in value:
+            if key not in keys:
+                keys[key] = self._clean_key(key)
+        return {keys[key]: self._cleaned(each, depth + 1, keys) for key, each in value.items()}
 
     def _clean_key(self, key: str) -> str:
         return key if self._is_harmless(key) else self.clean(key, KEY_LIMIT)
 
     def _is_harmless(self, text: str) -> bool:
         """Say whether a text is surely clean: an answer may hold a hundred thousand times of day."""
-        return len(text) < self._shortest and text.isascii() and text.isprintable() and [text] == text.split()
+        return len(text) < self._shortest and _is_plain(text)
 
     def _clean_text(self, text: str) -> str:
         if _HOSTNAME.match(text):
             return self._sure.sub(REDACTED, text) if len(text) >= self._shortest else text
-        return self.clean(text, VALUE_LIMIT)
+        plain = len(text) <= VALUE_LIMIT and _is_plain(text) and "::" not in text and "##[" not in text
+        return text if plain and self.redact(text) == text else self.clean(text, VALUE_LIMIT)
 
 
 def clean(text: str, secrets: Sequence[str], limit: int = 300) -> str:
     """Return a text from outside without secrets, control characters and excess length."""
     return Redactor(secrets).clean(text, limit)
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether a text is one visible word, with nothing in it that could be folded or hidden."""
+    return text.isascii() and text.isprintable() and [text] == text.split()
 
 
 def _folded(text: str) -> str:
