@@ -8,6 +8,8 @@ from types import TracebackType
 
 import click
 
+from bulkip.logs import JsonLog
+
 OPTION, TWIN, JSON = "--log-format", "BULKIP_LOG_FORMAT", "json"
 
 
@@ -25,8 +27,6 @@ def error_writer(arguments: Sequence[str]) -> Callable[[str], None]:
     """Return what tells an error in the form that the command line asks for."""
     if not wants_json(arguments):
         return lambda text: click.echo(text, err=True)
-    from bulkip.logs import JsonLog  # noqa: PLC0415 -- a word of help should not wait for it
-
     return JsonLog().error
 
 
@@ -37,7 +37,5 @@ def tell_bugs_as_json(arguments: Sequence[str]) -> None:
 
 
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    from bulkip.logs import JsonLog  # noqa: PLC0415 -- as above
-
     told = "".join(traceback.format_exception(kind, error, trace))
     JsonLog().error("a bug in bulkip", exception=told)

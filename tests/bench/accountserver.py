@@ -11,44 +11,29 @@ import json
 import sys
 import time
 from functools import partial
-from typing import cast
 
 import uvloop
 
 from tests.bench.accounts import Account, Terms, page
+from tests.bench.incoming import Requests
 
 
-class Listening(asyncio.Protocol):
-    """Reads the requests of one connection and passes them on to an account."""
+class Listening(Requests):
+    """Passes the requests of one connection on to an account."""
 
     def __init__(self, account: Account) -> None:
-        """Begin with nothing received."""
+        """Answer for this account."""
+        super().__init__()
         self._account = account
-        self._received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own are none by name
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
-        self._received += data
-        while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = self._received[:end].lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(self._received) < end + 4 + length:
-                return
-            body = self._received[end + 4 : end + 4 + length]
-            self._received = self._received[end + 4 + length :]
-            self._reply(head, body)
-
-    def _reply(self, head: bytes, body: bytes) -> None:
+    def reply(self, head: bytes, body: bytes) -> None:
+        """Answer for the account, or tell what it has seen."""
         if head.startswith(b"get "):
-            self._transport.write(page(200, self._told(head)))
+            self.transport.write(page(200, self._told(head)))
         elif (answer := self._account.answer(body)) is not None:
-            self._transport.write(answer)
+            self.transport.write(answer)
         else:
-            self._transport.abort()
+            self.transport.abort()
 
     def _told(self, head: bytes) -> bytes:
         match head.split()[1]:

@@ -6,45 +6,27 @@ It stands in where no nginx is installed. A GET tells how many calls there were.
 import asyncio
 import gc
 import sys
-from typing import cast
 
 import uvloop
 
 from tests.bench.accounts import BODY, page
+from tests.bench.incoming import Requests
 
 
-class Answering(asyncio.Protocol):
+class Answering(Requests):
     """Answers every request of a connection with the same page."""
 
     calls = 0
     answer = page(200, BODY)
 
-    def __init__(self) -> None:
-        """Begin with nothing received."""
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own are none by name
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
-        self._received += data
-        while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = self._received[:end].lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(self._received) < end + 4 + length:
-                return
-            self._received = self._received[end + 4 + length :]
-            self._reply(head)
-
-    def _reply(self, head: bytes) -> None:
+    def reply(self, head: bytes, body: bytes) -> None:  # noqa: ARG002 -- whoever asks, and for what
+        """Send the page, or how many were sent."""
         answer = self.answer
         if head.startswith(b"get "):
             answer = page(200, b"%d" % Answering.calls)
         else:
             Answering.calls += 1
-        self._transport.write(answer)
+        self.transport.write(answer)
 
 
 async def serve() -> None:
