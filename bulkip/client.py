@@ -20,12 +20,10 @@ from bulkip.policy import Limits, RetryPolicy
 from bulkip.retry import backoff_s
 from bulkip.stops import Watch, watch
 from bulkip.store import Attempt, Outcome
-from bulkip.wire import ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
+from bulkip.wire import ANSWERED, ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
 
 CUT_OFF = Verdict(VerdictKind.TRANSIENT, ErrorClass.CANCELLED, message="cut off when the run was stopped")
 OUT_OF_TIME = Failure(FailureKind.TIMEOUT, sent=True, message="the time of this item was up")
-DONE = frozenset({VerdictKind.SUCCESS, VerdictKind.EMPTY})
-"""Nobody asks again after these."""
 READABLE = "readable"
 """The fact that a run keeps once the server gave it an answer of this API."""
 
@@ -181,7 +179,7 @@ class Client:
     def _noted(self, verdict: Verdict, reply: Reply, sent_at: float, *, knock: bool) -> Verdict:
         """Add what the call says beside its answer: its time, its price, and whose fault its loss is."""
         breaker, took_s = self._gate.breaker, self._clock() - sent_at
-        price = 0 if verdict.kind in DONE else retry_cost(verdict, old=self._gate.is_old(sent_at))
+        price = 0 if verdict.kind in ANSWERED else retry_cost(verdict, old=self._gate.is_old(sent_at))
         noted = replace(verdict, took_s=took_s, retry_cost=price)
         if not isinstance(reply, Failure) or reply.answered:
             breaker.answered(probe=knock)
@@ -236,5 +234,5 @@ class Client:
             self._gate.pause(wait_s, "Retry-After" if named_s is not None else "throttled")
         else:
             self._gate.passed(sent_at)
-        if verdict.kind in DONE:
+        if verdict.kind in ANSWERED:
             self.last_success_at = max(self.last_success_at, sent_at)

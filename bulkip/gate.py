@@ -70,9 +70,8 @@ class Gate:
     async def enter_now(self) -> bool:
         """Take a place and a turn where both are to be had at this moment; False where one is not."""
         now = self._clock()
-        shut = self.breaker.is_open or self.is_old(now)
-        if shut or not self._places.value or not self._limiter.is_free(now):
-            return False
+        if self.breaker.is_open or not self._places.value or not self._limiter.is_free(now):
+            return False  # during a cool-down the limiter is held, so it is not free
         self._places.acquire_nowait()
         await self._limiter.take()
         self._tell(CALL_SENT)

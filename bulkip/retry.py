@@ -14,13 +14,11 @@ from bulkip.frozen import Struct, replace
 from bulkip.hostnames import same_names
 from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.policy import RetryPolicy
-from bulkip.wire import Verdict, VerdictKind
+from bulkip.wire import ANSWERED, Verdict, VerdictKind
 
 WORTH_ANOTHER = frozenset(
     {VerdictKind.TRANSIENT, VerdictKind.UNKNOWN, VerdictKind.THROTTLE, VerdictKind.AUTH}
 )
-ANSWERED = frozenset({VerdictKind.SUCCESS, VerdictKind.EMPTY})
-"""A read that got one of these is done."""
 PAUSING = frozenset({VerdictKind.THROTTLE, VerdictKind.BLOCKED})
 """After these everyone pauses."""
 ACCEPTED = frozenset({VerdictKind.SUCCESS, VerdictKind.PENDING})

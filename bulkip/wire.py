@@ -26,6 +26,10 @@ class VerdictKind(StrEnum):
     MISCONFIGURED = "misconfigured"  # a certificate that does not verify: the run stops
 
 
+ANSWERED = frozenset({VerdictKind.SUCCESS, VerdictKind.EMPTY})
+"""After one of these nobody asks again."""
+
+
 class FailureKind(StrEnum):
     """Where on the way a call without an answer was lost."""
 

@@ -31,7 +31,7 @@ from bulkip.retry import (
 )
 from bulkip.scheduler import Parked, Turn, later_look
 from bulkip.store import Attempt, PlannedItem, RunWriter, found_server, left_unread
-from bulkip.wire import Verdict, VerdictKind
+from bulkip.wire import ANSWERED, Verdict, VerdictKind
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
 """After one of these the later actions of the same address are not tried."""
@@ -163,7 +163,7 @@ class Worker:
     def _decided(self, course: Course, verdict: Verdict) -> Decision | Sentence | None:
         """Return what follows from an answer; None when the run cannot afford it and stops."""
         rules, outages = self._rules, self._breaker.outages
-        if not course.calls and verdict.kind in {VerdictKind.SUCCESS, VerdictKind.EMPTY}:
+        if not course.calls and verdict.kind in ANSWERED:
             self._allowance.succeed()
         decision = sentenced(rules.retry, rules.settle_s, course, verdict, rules.rng)
         if not isinstance(decision, Again):

@@ -86,6 +86,19 @@ async def test_place_of_a_cancelled_call_is_free_again() -> None:
     assert not reached.cancelled_caught
 
 
+async def test_call_goes_at_once_only_where_nothing_is_to_be_waited_for() -> None:
+    """A call takes place and turn without a wait, but none while places are full or everyone pauses."""
+    async with opened(places=1) as gate:
+        taken = await gate.enter_now()
+        gate.send_off()
+        full = await gate.enter_now()
+        gate.leave()
+        gate.pause(60, "throttled")
+        paused = await gate.enter_now()
+
+    assert (taken, full, paused) == (True, False, False)
+
+
 async def test_pause_holds_everyone_up() -> None:
     """During a cool-down nobody gets a turn, and neither does who had asked before it."""
     turns: list[float] = []
