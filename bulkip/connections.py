@@ -91,7 +91,7 @@ class Line:
         """Take over a connection that the connector found fit."""
         self._connection = connection
         self._receiver = receiver
-        self._content: aiohttp.StreamReader | None = None
+        self._is_answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -99,10 +99,12 @@ class Line:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Give the connection back, or close it when anything of the answer is still to come."""
+        """Give the connection back, or close it when its answer is still to come.
+
+        aiohttp itself closes one that is given back in the middle of an answer.
+        """
         self._receiver.end()
-        content = self._content
-        if content is not None and content.is_eof() and content.exception() is None:
+        if self._is_answered:
             self._connection.release()
         else:
             self._connection.close()
@@ -124,7 +126,7 @@ class Line:
         while True:
             head, content = await self._receiver.read()
             if head.code not in INTERIM or head.code == SWITCHING:
-                self._content = content
+                self._is_answered = True
                 return head, content
 
 

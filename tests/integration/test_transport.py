@@ -378,6 +378,49 @@ async def test_cancellation_passes_through() -> None:
     assert replies == []
 
 
+async def test_answer_of_a_cancelled_call_is_no_other_calls() -> None:
+    """A connection whose answer is still to come carries no further request."""
+
+    async def script(caller: Caller) -> None:
+        await caller.request()
+        if caller.number == 1:
+            await caller.request()  # comes only where the connection is used again
+        await caller.stream.send(FINE.replace(b"OK", b"NO") if caller.number == 1 else FINE)
+
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
+        with anyio.move_on_after(0.1):
+            await transport.send(READ)
+        reply = await transport.send(READ)
+
+    assert isinstance(reply, Answer)
+    assert (reply.status, reply.body, server.connections) == (200, b'{"result":"OK"}', 2)
+
+
+async def test_deadline_of_an_answered_call_is_no_other_calls() -> None:
+    """The next call on a connection has its own time, whenever the time of the one before it is up."""
+    timeouts = Timeouts(connect_s=5.0, attempt_s=1.0)
+
+    async def script(caller: Caller) -> None:
+        await caller.answer(FINE)
+        await caller.request()
+        await anyio.sleep(0.5)
+        await caller.stream.send(FINE)
+
+    async with (
+        serving(script) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=timeouts) as transport,
+    ):
+        await transport.send(READ)
+        await anyio.sleep(0.7)
+        reply = await transport.send(READ)
+
+    assert isinstance(reply, Answer)
+    assert server.connections == 1
+
+
 async def test_closed_transport_sends_nothing() -> None:
     """A call outside `async with` is a mistake of ours, not an outage."""
     transport = Transport("http://127.0.0.1:1/ip.php", token=lambda: TOKEN, timeouts=QUICK)
