@@ -67,3 +67,31 @@ async def test_halved_pace_spaces_the_calls() -> None:
         pacer.leave()
 
         assert current_time() - begun == pytest.approx(0.2, rel=0.1)
+
+
+async def test_halved_pace_holds_for_those_who_ask_one_by_one() -> None:
+    """A call that asks when the full pace would let it go waits for the halved one."""
+    async with pacing([Rate(10, 1)]) as pacer:
+        pacer.slow_down()
+        await pacer.acquire()
+        pacer.leave()
+        begun = current_time()
+        await sleep(0.12)
+        await pacer.acquire()
+        pacer.leave()
+
+        assert current_time() - begun == pytest.approx(0.2, rel=0.1)
+
+
+async def test_gap_of_a_halved_pace_is_waited_out() -> None:
+    """A gap that was set while the pace was halved holds, although the pace is whole again before its end."""
+    async with pacing([Rate(1, 10)]) as pacer:
+        pacer.slow_down()
+        await pacer.acquire()
+        pacer.leave()
+        begun = current_time()
+        await sleep(12)
+        await pacer.acquire()
+        pacer.leave()
+
+        assert current_time() - begun == pytest.approx(20, rel=0.1)
