@@ -300,10 +300,10 @@ async def test_stop_comes_first_for_a_call_after_it(tmp_path: Path) -> None:
     async with provider(*addresses(4)) as api, connected(tmp_path, api) as line:
         line.brake.pull(ENOUGH)
 
-        verdict = await line.write(1)
+        verdicts = [await line.write(1), await line.read(2)]
 
         left = await line.attempts()
-    assert (verdict, left, api.log.total) == (None, [], 0)
+    assert (verdicts, left, api.log.total) == ([None, None], [], 0)
 
 
 async def test_cancelled_write_on_the_wire_stays_in_doubt(tmp_path: Path) -> None:
