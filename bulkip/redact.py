@@ -29,6 +29,7 @@ _INVISIBLE_CHARS = (
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARS}]+")
 _COMMAND = re.compile(r"##(?=\[)|(?<!\S)::(?=[a-z][a-z-]*(?:::| ))")
 """What a pipeline's log would take for a command, at the beginning of a line or anywhere: broken up."""
+_VISIBLE_WORD = re.compile(r"[!-~]+")
 _BLANK = re.compile(r"\s+")  # takes in NEL, the line separators and no-break spaces
 _JUNK = rf"(?>[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE_CHARS}]{{0,3}})"
 _WIDEST_CHAR = 48  # what one character of a secret may take, in any form, junk included
@@ -102,23 +103,23 @@ class Redactor:
 
     def _is_harmless(self, text: str) -> bool:
         """Say whether a text is surely clean: an answer may hold a hundred thousand times of day."""
-        return len(text) < self._shortest and _is_plain(text)
+        return len(text) < self._shortest and _VISIBLE_WORD.fullmatch(text) is not None
 
     def _clean_text(self, text: str) -> str:
         if _HOSTNAME.match(text):
             return self._sure.sub(REDACTED, text) if len(text) >= self._shortest else text
-        plain = len(text) <= VALUE_LIMIT and _is_plain(text) and "::" not in text and "##[" not in text
+        plain = (
+            len(text) <= VALUE_LIMIT
+            and _VISIBLE_WORD.fullmatch(text)
+            and "::" not in text
+            and "##[" not in text
+        )
         return text if plain and self.redact(text) == text else self.clean(text, VALUE_LIMIT)
 
 
 def clean(text: str, secrets: Sequence[str], limit: int = 300) -> str:
     """Return a text from outside without secrets, control characters and excess length."""
     return Redactor(secrets).clean(text, limit)
-
-
-def _is_plain(text: str) -> bool:
-    """Say whether a text is one visible word, with nothing in it that could be folded or hidden."""
-    return text.isascii() and text.isprintable() and [text] == text.split()
 
 
 def _folded(text: str) -> str:
