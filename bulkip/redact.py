@@ -29,6 +29,7 @@ _INVISIBLE_CHARS = (
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARS}]+")
 _COMMAND = re.compile(r"##(?=\[)|(?<!\S)::(?=[a-z][a-z-]*(?:::| ))")
 """What a pipeline's log would take for a command, at the beginning of a line or anywhere: broken up."""
+_HOLDING_TEXT = (str, list, dict)
 _VISIBLE_WORD = re.compile(r"[!-~]+")
 _BLANK = re.compile(r"\s+")  # takes in NEL, the line separators and no-break spaces
 _JUNK = rf"(?>[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE_CHARS}]{{0,3}})"
@@ -96,7 +97,11 @@ class Redactor:
         for key in value:
             if key not in keys:
                 keys[key] = self._clean_key(key)
-        return {keys[key]: self._cleaned(each, depth + 1, keys) for key, each in value.items()}
+        deeper = depth + 1
+        return {
+            keys[key]: self._cleaned(each, deeper, keys) if isinstance(each, _HOLDING_TEXT) else each
+            for key, each in value.items()
+        }
 
     def _clean_key(self, key: str) -> str:
         return key if self._is_harmless(key) else self.clean(key, KEY_LIMIT)
