@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from anyio import Event, Semaphore, create_task_group, current_time, move_on_at
+from anyio import Event, Lock, Semaphore, create_task_group, current_time, move_on_at
 
 from bulkip.brake import Brake
 from bulkip.course import Course
@@ -75,7 +75,7 @@ class Scheduler(Generic[T]):
         self._order = count()
         self._active = 0
         self._moved = Event()
-        self._idle = 0  # workers that wait for something to move
+        self._watch = Lock(fast_acquire=True)  # held by the idle worker that wakes when something moves
 
     async def run(self, workers: int, step: Step[T]) -> None:
         """Work on every turn with a fixed number of workers; returns when all are done."""
@@ -97,7 +97,7 @@ class Scheduler(Generic[T]):
             turn = self._due() or await self._fresh()
             if turn is not None:
                 return turn
-            if not self._parked and not self._active:
+            if self._is_over():
                 break
             await self._until_something_moves()
         self._stir()  # the others go home too
@@ -133,15 +133,18 @@ class Scheduler(Generic[T]):
             await self._feeding.acquire()
 
     async def _until_something_moves(self) -> None:
-        due = self._parked[0][0] if self._parked else float("inf")
-        self._idle += 1
-        try:
-            with self._brake.waiting(), move_on_at(due):
-                await self._moved.wait()
-        finally:
-            self._idle -= 1
+        """Wait, one of the idle at a time: hundreds that all woke for every call would take the whole CPU."""
+        with self._brake.waiting():
+            async with self._watch:
+                due = self._parked[0][0] if self._parked else float("inf")
+                if due > current_time() and not self._is_over():
+                    with move_on_at(due):
+                        await self._moved.wait()
+
+    def _is_over(self) -> bool:
+        return not self._parked and not self._active
 
     def _stir(self) -> None:
-        if self._idle:
+        if self._watch.locked():
             self._moved.set()
             self._moved = Event()

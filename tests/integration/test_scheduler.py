@@ -1,10 +1,11 @@
 """Which item a free worker takes next, and when a stage is over."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
-from anyio import create_task_group, current_time, sleep
+from anyio import CancelScope, create_task_group, current_time, sleep
 
 from bulkip.brake import Brake
 from bulkip.course import Course
@@ -80,6 +81,22 @@ class Workshop:
     def times(self, number: int) -> list[float]:
         """Return when an item was worked on."""
         return [at for begun, at in self.begun if begun == number]
+
+
+class CountingBrake(Brake):
+    """A brake that nobody listens to, and that counts how often somebody waited."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        super().__init__(lambda _stop: None)
+        self.waits = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[CancelScope]:
+        """Count a wait."""
+        self.waits += 1
+        with super().waiting() as scope:
+            yield scope
 
 
 def brake() -> Brake:
@@ -159,6 +176,16 @@ async def test_parked_turns_are_bounded() -> None:
 
     assert most <= taken <= most + 4
     assert pile.left == []
+
+
+async def test_idle_workers_sleep_while_others_work() -> None:
+    """Hundreds of workers without work are not woken by every turn that ends: that would take the whole CPU."""
+    shop, counting = Workshop(park=dict.fromkeys(range(1, 101), 5.0)), CountingBrake()
+
+    await Scheduler(Pile(200, 0.1), counting).run(workers := 500, shop.step)
+
+    assert len(shop.begun) == 300
+    assert counting.waits < workers + 2 * len(shop.begun)
 
 
 async def test_stop_takes_nothing_new_and_lets_the_present_end() -> None:
