@@ -179,7 +179,7 @@ async def test_parked_turns_are_bounded() -> None:
 
 
 async def test_idle_workers_sleep_while_others_work() -> None:
-    """Hundreds of workers without work are not woken by every turn that ends: that would take the whole CPU."""
+    """Hundreds of workers without work are not woken by every turn that ends: it would take all CPU."""
     shop, counting = Workshop(park=dict.fromkeys(range(1, 101), 5.0)), CountingBrake()
 
     await Scheduler(Pile(200, 0.1), counting).run(workers := 500, shop.step)
