@@ -7,14 +7,13 @@ have: that took two thirds of what a call costs.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
 
 import aiohttp
-from anyio import Semaphore, fail_after
+from anyio import fail_after
 from yarl import URL
 
 from bulkip.actions import ACTIONS
@@ -23,6 +22,7 @@ from bulkip.connections import Connector, Line, StaleConnectionError
 from bulkip.formdata import encoded
 from bulkip.losses import LOST_BY, after_sending, before_sending
 from bulkip.policy import Timeouts
+from bulkip.room import Room
 from bulkip.version import __version__
 from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply
 
@@ -30,8 +30,8 @@ BODY_CAP = 8 * 2**20
 """So many decoded bytes of an answer are read; more is no answer of this API."""
 LARGE_BODY = 2**18
 """From so many bytes on an answer is large."""
-LARGE_AT_ONCE = 2
-"""So many large answers are held at once; the others wait on the wire, where they cost nothing."""
+LARGE_AT_ONCE = 2**22
+"""So many bytes of large answers are held at once; the rest waits on the wire, where it costs nothing."""
 USER_AGENT = f"bulkip/{__version__}"
 
 _OWN_SCRIPT = "ip.php"
@@ -79,7 +79,7 @@ class Transport:
         self._writes = writes
         self._connector: Connector | None = None
         self._scripts: dict[str, _Script] = {}
-        self._large = Semaphore(LARGE_AT_ONCE)
+        self._room = Room(LARGE_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         """Begin; connections follow on demand."""
@@ -131,6 +131,7 @@ class Transport:
         except StaleConnectionError as error:
             return before_sending(error, self._timeouts)
         except LOST_BY as error:
+            error.__traceback__ = None  # leads to what was read, which leads back here: megabytes in a circle
             return after_sending(error, self._timeouts, answered=answered)
         if body is None:
             text = f"the answer is longer than {BODY_CAP // 2**20} MiB; this is not the API's"
@@ -142,23 +143,19 @@ class Transport:
         first = await content.readany()
         if content.at_eof() and len(first) <= LARGE_BODY:
             return first
-        chunks, size, is_large = [first], len(first), len(first) > LARGE_BODY
-        async with AsyncExitStack() as stack:
-            if is_large:
-                await self._enter_large(stack)
-            while chunk := await content.readany():
+        chunks, size, asked = [first], len(first), 0
+        with self._room.part() as grow:
+            while True:
+                if size > LARGE_BODY:
+                    with fail_after(self._timeouts.attempt_s):
+                        await grow(size - asked)
+                    asked = size
+                if not (chunk := await content.readany()):
+                    return b"".join(chunks)
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > BODY_CAP:
                     return None
-                if size > LARGE_BODY and not is_large:
-                    await self._enter_large(stack)
-                    is_large = True
-            return b"".join(chunks)
-
-    async def _enter_large(self, stack: AsyncExitStack) -> None:
-        with fail_after(self._timeouts.attempt_s):
-            await stack.enter_async_context(self._large)
 
     def _learned(self, name: str) -> _Script:
         """Return what a request to a script begins with; those of other modules stand beside `ip.php`."""

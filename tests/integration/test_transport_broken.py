@@ -1,6 +1,8 @@
 """What a misbehaving server can do to a call that has left."""
 
+import gc
 import gzip
+import tracemalloc
 
 import anyio
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from bulkip.transport import BODY_CAP
 from bulkip.wire import Answer, Failure, FailureKind
 from tests.rawserver import (
+    FINE,
     HEAD,
     QUICK,
     TOKEN,
@@ -165,3 +168,27 @@ async def test_message_of_a_broken_answer_shows_nothing_of_the_server() -> None:
 
     assert isinstance(reply, Failure)
     assert TOKEN not in reply.message
+
+
+LONG = 2**22
+CUT_OFF = HEAD + b"Content-Length: %d\r\n\r\n" % BODY_CAP + b"x" * LONG
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(held(CUT_OFF), id="late"), pytest.param(one(CUT_OFF), id="short")]
+)
+async def test_lost_answer_leaves_nothing_behind(script: Script) -> None:
+    """What was read of an answer that never ended is let go at once, not when garbage is next collected."""
+    await asked(one(FINE))
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        reply = await asked(script, QUICK)
+        held_bytes, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert isinstance(reply, Failure)
+    assert held_bytes < LONG / 4
