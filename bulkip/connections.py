@@ -4,6 +4,7 @@ import asyncio
 import select
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 MOST_STATUS_LINES = 32
 """More in one reading are not the answer to one request."""
+IDLE_MOST_S = 15.0
+"""An idle connection is not used again after so long: what lies between may have forgotten it."""
 INTERIM = range(100, 200)
 SWITCHING = 101
 """The one interim status after which no HTTP follows."""
@@ -36,7 +39,8 @@ class Receiver(ResponseHandler):
     is_waiting = False
     tell_loss: Callable[[int], None] | None = None
     _news: "select.poll | None" = None
-    _deadline: asyncio.TimerHandle | None = None
+    _due = inf
+    _alarm: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and keep what asks the socket: making it costs more than asking."""
@@ -51,17 +55,26 @@ class Receiver(ResponseHandler):
 
     def begin(self, deadline: float) -> None:
         """Count a request that is about to be sent; its answer has until `deadline`, in loop time."""
+        if not self.requests:
+            self.set_response_params(read_until_eof=True)
         self.requests += 1
         self.is_waiting = True
-        self._deadline = self._loop.call_at(deadline, self._expire)
+        self._due = deadline
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(deadline, self._look_at_clock)
 
     def end(self) -> None:
-        """Forget the deadline."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        """Forget the deadline; the timer stays for the next one: setting it costs more than a look."""
+        self._due = inf
 
-    def _expire(self) -> None:
-        """End the wait for an answer: its time is up, however far it has come."""
+    def _look_at_clock(self) -> None:
+        """End the wait for an answer whose time is up, however far it has come."""
+        self._alarm = None
+        if self._due == inf:
+            return
+        if self._due > self._loop.time():
+            self._alarm = self._loop.call_at(self._due, self._look_at_clock)
+            return
         error = TimeoutError()
         if self._payload is not None:
             self._payload.set_exception(error)
@@ -81,50 +94,57 @@ class Receiver(ResponseHandler):
         if self.is_waiting and self.tell_loss is not None:
             self.tell_loss(self.requests - 1)
         self.is_waiting = False
+        if self._alarm is not None:
+            self._alarm.cancel()
         super().connection_lost(exc)
 
 
 class Line:
-    """Owns one connection for one request and its answer; only a whole answer gives it back to others."""
+    """Owns one connection, for one request at a time; only a whole answer lets others use it."""
 
-    def __init__(self, connection: Connection, receiver: Receiver) -> None:
+    def __init__(self, connection: Connection, receiver: Receiver, owner: "Connector") -> None:
         """Take over a connection that the connector found fit."""
+        self.receiver = receiver
+        self.idle_since = 0.0
         self._connection = connection
-        self._receiver = receiver
+        self._owner = owner
         self._is_answered = False
 
     def __enter__(self) -> Self:
+        self._is_answered = False
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Give the connection back, or close it when its answer is still to come.
-
-        aiohttp itself closes one that is given back in the middle of an answer.
-        """
-        self._receiver.end()
-        if self._is_answered:
+        """Keep the connection for others, or close it when its answer is still to come."""
+        self.receiver.end()
+        if not self._is_answered or self.receiver.should_close:
+            self.close()
+        elif self._owner.is_asked:
             self._connection.release()
         else:
-            self._connection.close()
+            self._owner.keep(self)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def send(self, request: bytes, deadline: float) -> None:
         """Send a whole request; its answer has until `deadline`, in loop time.
 
         Raises StaleConnectionError, and nothing is sent, when the connection is gone.
         """
-        receiver, transport = self._receiver, self._receiver.transport
+        transport = self.receiver.transport
         if transport is None or transport.is_closing():
             raise StaleConnectionError
-        receiver.set_response_params(read_until_eof=True)
-        receiver.begin(deadline)
+        self.receiver.begin(deadline)
         transport.write(request)
 
     async def answer(self) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
         """Return the head of the answer and its content; interim answers are passed over."""
         while True:
-            head, content = await self._receiver.read()
+            head, content = await self.receiver.read()
             if head.code not in INTERIM or head.code == SWITCHING:
                 self._is_answered = True
                 return head, content
@@ -147,6 +167,13 @@ class Connector(aiohttp.TCPConnector):
         super().__init__(limit=limit)
         self._factory = partial(self._receiver)
         self._last_loss = self._most_requests = 0
+        self._idle: list[Line] = []
+        self._asking = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for a connection of aiohttp's."""
+        return self._asking > 0
 
     def _receiver(self) -> ResponseHandler:
         receiver = Receiver(self._loop)
@@ -160,19 +187,42 @@ class Connector(aiohttp.TCPConnector):
 
     async def line(self, request: aiohttp.ClientRequest, patience: aiohttp.ClientTimeout) -> Line:
         """Return an idle connection or a new one, unless the server has spoken on that already."""
+        while self._idle:
+            line = self._idle.pop()
+            if self._loop.time() - line.idle_since < IDLE_MOST_S and self._is_fit(line.receiver, request):
+                return line
+            line.close()
         while True:
-            connection = await self.connect(request, [], patience)
-            receiver = connection.protocol
-            if not isinstance(receiver, Receiver):
-                raise TypeError("aiohttp makes its connections in another way now")
-            if self._is_fit(receiver, is_tls=request.is_ssl()):
-                return Line(connection, receiver)
-            connection.close()
-            if not receiver.requests:
+            line = await self._of_aiohttp(request, patience)
+            if self._is_fit(line.receiver, request):
+                return line
+            line.close()
+            if not line.receiver.requests:
                 raise StaleConnectionError
 
-    def _is_fit(self, receiver: Receiver, *, is_tls: bool) -> bool:
+    def keep(self, line: Line) -> None:
+        """Keep a connection for the next request; aiohttp's own keeping costs three times as much."""
+        line.idle_since = self._loop.time()
+        self._idle.append(line)
+
+    async def close_all(self) -> None:
+        """Close every connection."""
+        while self._idle:
+            self._idle.pop().close()
+        await self.close()
+
+    async def _of_aiohttp(self, request: aiohttp.ClientRequest, patience: aiohttp.ClientTimeout) -> Line:
+        self._asking += 1
+        try:
+            connection = await self.connect(request, [], patience)
+        finally:
+            self._asking -= 1
+        if not isinstance(connection.protocol, Receiver):
+            raise TypeError("aiohttp makes its connections in another way now")
+        return Line(connection, connection.protocol, self)
+
+    def _is_fit(self, receiver: Receiver, request: aiohttp.ClientRequest) -> bool:
         if receiver.should_close or (self._most_requests and receiver.requests >= self._most_requests):
             return False
         # a TLS server begins to talk of its own accord; on a new connection only decoded bytes are news
-        return (is_tls and not receiver.requests) or not receiver.has_news()
+        return (not receiver.requests and request.is_ssl()) or not receiver.has_news()

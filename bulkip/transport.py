@@ -95,7 +95,7 @@ class Transport:
         """Close every connection."""
         connector, self._connector = self._connector, None
         if connector is not None:
-            await connector.close()
+            await connector.close_all()
 
     async def send(self, request: ApiRequest, send_off: Callable[[], None] = lambda: None) -> Reply:
         """Post a request once and return the answer, or where on the way it was lost.
