@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 DEMO_FLAGS := --simulate --faults jobs/faults.yaml --yes --rate 200/s --run-dir .bulkip
 JOBS ?= 2
 BENCH ?=
+# once for all, where Python is told to write no bytecode: the tests start a thousand processes
+COMPILE := $(RUN)/python -m compileall -q bulkip tests
 
 .PHONY: help setup demo test lint types cov chaos bench system-deps clean
 
@@ -23,6 +25,7 @@ demo: $(READY) ## rehearse the PTR migration of jobs/ against the simulator, wit
 	$(RUN)/bulkip run jobs/ptr-migration.yaml $(DEMO_FLAGS)
 
 test: $(READY) ## run the tests
+	@$(COMPILE)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadgroup -q
 
 lint: $(READY) ## check style and formatting
@@ -38,6 +41,7 @@ chaos: $(READY) ## kill and resume runs for a quarter of an hour, and hold them 
 	BULKIP_CHAOS=1 $(RUN)/python -m pytest -n $(JOBS) -q tests/chaos && $(RUN)/python -m tests.chaos
 
 bench: $(READY) ## measure, side by side, against the budgets; BENCH names sections, or --quick
+	@$(COMPILE)
 	$(RUN)/python -m tests.bench $(BENCH)
 
 system-deps: ## install the Debian packages that some tests need (as root)

@@ -80,6 +80,11 @@ class Receiver(ResponseHandler):
             self._payload.set_exception(error)
         self.set_exception(error)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 -- as aiohttp calls it
+        """Go on reading after a pause; where there was none, aiohttp would wake its parser for nothing."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def data_received(self, data: bytes) -> None:
         """Hand bytes on to the parser, or end the connection."""
         self.is_waiting = False

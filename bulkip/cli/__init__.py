@@ -1,6 +1,7 @@
 """The command line: argv in, exit code out."""
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from bulkip.cli.stderrlines import error_writer, tell_bugs_as_json, wants_json
 from bulkip.errors import BulkipError
 from bulkip.exitcode import code_of_error
 
+GARBAGE = 10_000
+"""So many new objects make Python look for circles among them; a start makes 200,000, and hardly a circle."""
 REFUSED = ("--token", "--key", "--api-key", "--password")
 WHERE_FROM = "there is no {option}: secrets come from HOSTKEY_TOKEN, HOSTKEY_API_KEY, or what the job names"
 HALTED = 6
@@ -24,6 +27,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
+    gc.set_threshold(GARBAGE)
     fill_closed()
     take_any_text()
     tell_bugs_as_json(sys.argv[1:] if arguments is None else arguments)
