@@ -69,11 +69,13 @@ def after_call(course: Course, verdict: Verdict) -> Course:
 
 def acquitted(course: Course, outages: Container[int]) -> Course:
     """Return the course without the lost calls that turned out to be the server's doing."""
+    if not course.on_trial:
+        return course
     for streak, purpose in course.on_trial:
         if streak in outages:
             course = _counted(course, purpose, -1)
     left = tuple(one for one in course.on_trial if one[0] not in outages)
-    return replace(course, on_trial=left) if left != course.on_trial else course
+    return replace(course, on_trial=left)
 
 
 def _on_trial(course: Course, verdict: Verdict) -> tuple[tuple[int, Purpose], ...]:

@@ -9,11 +9,10 @@ _AS_IT_IS = re.compile(r"[A-Za-z0-9_.~-]*")  # nearly every value; quoting it wo
 
 def encoded(action: str, form: Mapping[str, str], token: str | None) -> bytes:
     """Return the body of a call: its action, its parameters in their order, and the token if it needs one."""
-    pairs = [f"action={_quoted(action)}", *(f"{name}={_quoted(value)}" for name, value in form.items())]
+    fields = {"action": action, **form}
     if token is not None:
-        pairs.append(f"token={_quoted(token)}")
-    return "&".join(pairs).encode("ascii")
+        fields["token"] = token
+    if not _AS_IT_IS.fullmatch("".join(fields.values())):
+        fields = {name: quote_plus(value) for name, value in fields.items()}
+    return "&".join([f"{name}={value}" for name, value in fields.items()]).encode("ascii")
 
-
-def _quoted(text: str) -> str:
-    return text if _AS_IT_IS.fullmatch(text) else quote_plus(text)

@@ -155,8 +155,9 @@ class Worker:
         outages, sentence = self._breaker.outages, turn.sentence
         if sentence is not None and sentence.streak not in outages:
             return replace(turn, sentence=None), sentence.end
-        course = turn.course if sentence is None else sentence.appeal.course
-        turn = replace(turn, course=acquitted(course, outages), sentence=None)
+        course = acquitted(turn.course if sentence is None else sentence.appeal.course, outages)
+        if course is not turn.course or sentence is not None:
+            turn = replace(turn, course=course, sentence=None)
         verdict = await self._ask(turn.chain[0].item, turn.course)
         return turn, None if verdict is None else self._decided(turn.course, verdict)
 

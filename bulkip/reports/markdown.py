@@ -1,7 +1,7 @@
 """The report for a job summary or a merge request: Markdown in which no text from outside is markup."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bulkip.model import JsonValue, Status
 from bulkip.quantities import counted
@@ -9,7 +9,7 @@ from bulkip.reports.changes import MARKS, change_counts, diff_lines, plan_digest
 from bulkip.reports.rows import Row, report_rows
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome, told_of
-from bulkip.reports.troubles import groups_of, troubled_rows
+from bulkip.reports.troubles import NOT_FINE, groups_of, troubled_rows
 from bulkip.store import RunReader
 
 MOST_BYTES = 1_000_000
@@ -23,13 +23,14 @@ SPECIAL = re.compile(r"[^\w ,;/()=+\"'.:-]|(?<=www)\.|:(?=//)|_")
 
 def markdown_lines(reader: RunReader) -> Iterator[str]:
     """Yield what a run came to, what is not fine, and what was changed, in less than a mebibyte."""
-    told = summary(reader)
-    budget = _Budget(MOST_BYTES)
+    told, counts = summary(reader), reader.counts()
+    budget = _Budget(MOST_BYTES, f"`bulkip report {told['run']} -f csv`")
     yield from budget.all(_head(told))
     yield from budget.all(_groups(reader))
-    yield from budget.rows(_TROUBLE_HEAD, (_trouble(row) for row in troubled_rows(reader)), "not fine", told)
-    changed = (_change(row) for row in report_rows(reader) if row["status"] == Status.CHANGED)
-    yield from budget.rows(_CHANGE_HEAD, changed, "changed", told)
+    troubled = map(_trouble, troubled_rows(reader))
+    yield from budget.rows(_TROUBLE_HEAD, troubled, counts.of(*NOT_FINE), "not fine")
+    changed = map(_change, report_rows(reader, Status.CHANGED))
+    yield from budget.rows(_CHANGE_HEAD, changed, counts.of(Status.CHANGED), "changed")
 
 
 def markdown_plan(reader: RunReader) -> Iterator[str]:
@@ -62,32 +63,31 @@ def code(text: str) -> str:
 
 
 class _Budget:
-    """Owns the bytes that are left of a document."""
+    """Owns the bytes that are left of a document; `rest` is where to find what has no room in it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, rest: str) -> None:
         self._left = most
+        self._rest = rest
 
-    def all(self, lines: Iterator[str]) -> Iterator[str]:
+    def all(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield lines, and count them."""
         for line in lines:
             self._left -= len(line.encode())
             yield line
 
-    def rows(self, head: str, rows: Iterator[str], what: str, told: dict[str, JsonValue]) -> Iterator[str]:
-        """Yield a table as far as it fits, and say what is left out; nothing where there are no rows."""
-        shown = left_out = 0
+    def rows(self, head: str, rows: Iterable[str], count: int, what: str) -> Iterator[str]:
+        """Yield a table of so many rows as far as it fits, and say what is left out; nothing for no rows."""
+        shown = 0
         for row in rows:
             size = len(row.encode())
-            if left_out or size > self._left - 2000:
-                left_out += 1
-                continue
+            if size > self._left - 2000:
+                break
             if not shown:
-                yield from self.all(iter([f"\n#### {what.capitalize()}\n\n", head]))
+                yield from self.all([f"\n#### {what.capitalize()}\n\n", head])
             shown, self._left = shown + 1, self._left - size
             yield row
-        if left_out:
-            text = f"{counted(left_out, 'more row')} {what}: `bulkip report {told['run']} -f csv`"
-            yield from self.all(iter([f"\n… and {text}\n"]))
+        if shown < count:
+            yield from self.all([f"\n… and {counted(count - shown, 'more row')} {what}: {self._rest}\n"])
 
 
 _TROUBLE_HEAD = "| where | address | status | what |\n| --- | --- | --- | --- |\n"

@@ -34,10 +34,10 @@ _QUOTES_OF_ONE: Final = 2
 _MILLION: Final = 1_000_000
 
 
-def report_rows(reader: RunReader) -> Iterator[Row]:
-    """Yield one row per item of the run, in plan order, with every field."""
+def report_rows(reader: RunReader, *statuses: Status) -> Iterator[Row]:
+    """Yield one row per item of the run, in plan order, with every field; or only those that ended so."""
     start = reader.last_start()
-    for row in reader.rows():
+    for row in reader.rows(*statuses):
         yield report_row(row, start)
 
 

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from bulkip.model import JsonValue, Problem, Status
 from bulkip.reports.github import from_here
-from bulkip.reports.rows import Row
+from bulkip.reports.rows import Row, report_rows
 from bulkip.reports.summary import summary
-from bulkip.reports.troubles import ERRORS, Group, groups_of, place_of_row, troubled_rows
+from bulkip.reports.troubles import ERRORS, NOT_FINE, Group, groups_of, place_of_row
 from bulkip.store import RunReader
 from bulkip.version import __version__
 
@@ -39,8 +39,8 @@ def sarif_lines(reader: RunReader) -> Iterator[str]:
 
 def _gravest_first(reader: RunReader) -> Iterator[Row]:
     """Yield the errors before what was not run, which may be too much to leave them a place."""
-    yield from (row for row in troubled_rows(reader) if row["status"] in ERRORS)
-    yield from (row for row in troubled_rows(reader) if row["status"] not in ERRORS)
+    yield from report_rows(reader, *ERRORS)
+    yield from report_rows(reader, *(status for status in NOT_FINE if status not in ERRORS))
 
 
 def sarif_of_problems(problems: Iterable[Problem], total: int) -> Iterator[str]:

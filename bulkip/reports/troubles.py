@@ -9,7 +9,7 @@ from bulkip.store import RunReader
 
 ERRORS = (Status.UNKNOWN, Status.FAILED, Status.CONFLICT, Status.MISMATCH, Status.UNVERIFIED)
 """What fails a pipeline, the gravest first."""
-NOT_FINE = frozenset({*ERRORS, Status.NOT_RUN})
+NOT_FINE = (*ERRORS, Status.NOT_RUN)
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Group:
 
 def troubled_rows(reader: RunReader) -> Iterator[Row]:
     """Yield the rows that are not fine, in plan order."""
-    return (row for row in report_rows(reader) if row["status"] in NOT_FINE)
+    return report_rows(reader, *NOT_FINE)
 
 
 def groups_of(reader: RunReader) -> list[Group]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from bulkip.csvfile import column_names
 from bulkip.model import Status
-from bulkip.store.questions import ITEMS, PROOF_COLUMNS, ROW_COLUMNS, STATUS
+from bulkip.store.questions import ITEMS, PROOF_COLUMNS, ROW_COLUMNS, STATUS, among
 from bulkip.store.reader import PAGE, RunReader, StoredRow
 from bulkip.store.schema import CELL_END, storage_errors
 
@@ -45,9 +45,8 @@ class Narrowing:
 
 
 WHOLE: Final = Narrowing()
-MARKS = ",".join("?" * len(FAILED))
 TO_DO_AGAIN: Final = Narrowing(
-    f"item.ip IS NOT NULL AND (({STATUS}) IN ({MARKS}) OR (result.status = ? AND item.skip IS NULL))",
+    f"item.ip IS NOT NULL AND ({among(FAILED)} OR (result.status = ? AND item.skip IS NULL))",
     (*FAILED, Status.SKIPPED),
     "target, item.number",
 )
@@ -69,11 +68,11 @@ class RunHistory(RunReader):
         with storage_errors(self.path):
             self._db.execute("BEGIN")  # whatever a running engine writes meanwhile, all answers agree
 
-    def rows(self) -> Iterator[StoredRow]:
+    def rows(self, *statuses: Status) -> Iterator[StoredRow]:
         """Yield the items with their outcome, step, and the cells of the target that gave them."""
         only = self._narrowing
-        tail = f"WHERE {only.condition} ORDER BY {only.order}"
-        yield from self._select(f"{OWN_COLUMNS} {OWN_ITEMS} {tail}", *only.values)
+        tail = f"WHERE {only.condition} AND {among(statuses)} ORDER BY {only.order}"
+        yield from self._select(f"{OWN_COLUMNS} {OWN_ITEMS} {tail}", *only.values, *statuses)
 
     def headings(self) -> Iterator[tuple[str | None, tuple[str, ...]]]:
         """Yield delimiter and names of every heading; only that of a CSV list has a delimiter."""

@@ -40,6 +40,7 @@ class Change:
 
 
 _item = maker_of(Item)
+_read_json = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, too
 
 
 def planned_item(row: Sequence[Any]) -> PlannedItem:
@@ -47,9 +48,9 @@ def planned_item(row: Sequence[Any]) -> PlannedItem:
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
     names, read_at, status, attempts, doubt, refused, found, unread = known
     return PlannedItem(
-        _item(number, chain, key, step, action, ip, json.loads(form), source, skip),
+        _item(number, chain, key, step, action, ip, _read_json(form)[0], source, skip),
         generation,
-        None if names is None else Before(tuple(json.loads(names)), read_at),
+        None if names is None else Before(tuple(_read_json(names)[0]), read_at),
         None if status is None else Status(status),
         attempts,
         bool(doubt),

@@ -1,5 +1,6 @@
 """How a run store is asked: the parts of SQL that several questions share."""
 
+from collections.abc import Collection
 from typing import Final
 
 from bulkip.model import Status
@@ -29,6 +30,13 @@ CASE
   ELSE '{Status.NOT_RUN}'
 END
 """
+
+
+def among(statuses: Collection[Status]) -> str:
+    """Return the condition that an item ended as one of these, which are bound; none is no condition."""
+    return f"({STATUS}) IN ({','.join('?' * len(statuses))})" if statuses else "TRUE"
+
+
 FORM = """
 CASE WHEN sought.server IS NULL THEN item.form ELSE json_set(item.form, '$.id', sought.server) END
 """

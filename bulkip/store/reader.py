@@ -34,6 +34,7 @@ from bulkip.store.questions import (
     UNPROVED,
     UNREAD,
     WHOLE_CHAINS,
+    among,
 )
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
 
@@ -226,9 +227,10 @@ class RunReader:
             (existing,) = self._db.execute("SELECT COUNT(*) FROM reading WHERE names <> '[]'").fetchone()
         return PlannedChanges(sets, changes, clears, existing, blind, *led)
 
-    def rows(self) -> Iterator[StoredRow]:
-        """Yield every item with its outcome, in plan order."""
-        yield from self._pages(f"{ROW_COLUMNS} {ITEMS} ORDER BY item.number", ())
+    def rows(self, *statuses: Status) -> Iterator[StoredRow]:
+        """Yield every item with its outcome, in plan order; with statuses only those that ended so."""
+        tail = f"WHERE {among(statuses)} ORDER BY item.number"
+        yield from self._pages(f"{ROW_COLUMNS} {ITEMS} {tail}", statuses)
 
     def items_known(self) -> Iterator[tuple[Item, tuple[str, ...] | None]]:
         """Yield the items of the plan, in order, with the PTR names last known to be there."""
