@@ -15,4 +15,3 @@ def encoded(action: str, form: Mapping[str, str], token: str | None) -> bytes:
     if not _AS_IT_IS.fullmatch("".join(fields.values())):
         fields = {name: quote_plus(value) for name, value in fields.items()}
     return "&".join([f"{name}={value}" for name, value in fields.items()]).encode("ascii")
-
