@@ -12,7 +12,7 @@ from bulkip.purse import Purse
 from bulkip.retry import backoff_s
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Attempt
-from bulkip.wire import ApiRequest, Verdict, VerdictKind
+from bulkip.wire import ANSWERED, ApiRequest, Verdict, VerdictKind
 
 CLIENT_IP_REQUEST = ApiRequest("get_client_ip", {})
 LOGOUT_S = 5.0
@@ -55,11 +55,12 @@ class Access:
             await self._renewed(self._purse.generation)
         generation = self._purse.generation
         verdict = await self._client.call(request, attempt, within_s=within_s)
-        match verdict:
-            case Verdict(kind=VerdictKind.AUTH):
-                return await self._judged(verdict, generation, again=again, writes=request.writes)
-            case Verdict(kind=VerdictKind.IMPATIENT):
-                await self._ask_for_patience(current_time())
+        if verdict is None or verdict.kind in ANSWERED:
+            return verdict
+        if verdict.kind is VerdictKind.AUTH:
+            return await self._judged(verdict, generation, again=again, writes=request.writes)
+        if verdict.kind is VerdictKind.IMPATIENT:
+            await self._ask_for_patience(current_time())
         return verdict
 
     async def knock(self) -> None:

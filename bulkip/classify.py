@@ -67,9 +67,9 @@ class _Reading(Struct, frozen=True):
     answer: Answer
     redactor: Redactor
     now: float
-    envelope: Envelope | None = None
-    flaw: str | None = None  # why there is no envelope
-    is_json: bool = True
+    envelope: Envelope | None
+    flaw: str | None  # why there is no envelope
+    is_json: bool
 
     @property
     def readable(self) -> bool:
@@ -96,18 +96,20 @@ def classify(request: ApiRequest, action: Action, reply: Reply, *, redactor: Red
     """
     if isinstance(reply, Failure):
         return _lost(request, reply, redactor)
-    reading = _read(_Reading(request, action, reply, redactor, now))
+    envelope, flaw, is_json = _read(reply.body)
+    reading = _Reading(request, action, reply, redactor, now, envelope, flaw, is_json)
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         return _redirected(reading)
     return _proved(reading) or _judged(reading)
 
 
-def _read(reading: _Reading) -> _Reading:
+def _read(body: bytes) -> tuple[Envelope | None, str | None, bool]:
+    """Return the envelope of an answer, or why there is none, and whether it is JSON at all."""
     try:
-        envelope = read_envelope(reading.answer.body)
+        envelope = read_envelope(body)
     except UnreadableError as error:
-        return replace(reading, flaw=str(error), is_json=False)
-    return replace(reading, envelope=envelope, flaw=None if envelope else "no JSON object")
+        return None, str(error), False
+    return envelope, None if envelope else "no JSON object", True
 
 
 def _lost(request: ApiRequest, failure: Failure, redactor: Redactor) -> Verdict:

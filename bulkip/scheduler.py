@@ -114,7 +114,10 @@ class Scheduler(Generic[T]):
             return None
         self._active += 1  # counted before the wait, so that nobody takes the stage for finished
         turn = None
-        await self._one_at_a_time()
+        if self._feeding.value:
+            self._feeding.acquire_nowait()  # a fourth of what the other way costs
+        else:
+            await self._feeding.acquire()
         try:
             if not self._fed:
                 turn = await self._feed.next()
@@ -125,12 +128,6 @@ class Scheduler(Generic[T]):
             self._active -= 1
             self._stir()
         return turn
-
-    async def _one_at_a_time(self) -> None:
-        if self._feeding.value:
-            self._feeding.acquire_nowait()  # a fourth of what the other way costs
-        else:
-            await self._feeding.acquire()
 
     async def _until_something_moves(self) -> None:
         """Wait, one of the idle at a time: hundreds that all woke for every call would take the whole CPU."""

@@ -23,7 +23,7 @@ _VERIFY = Verify()
 class Block(BaseModel):
     """A mapping of the job file: unknown keys are refused, null means not set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)
 
     @classmethod
     def known_keys(cls) -> list[str]:
