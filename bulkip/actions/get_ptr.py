@@ -39,6 +39,8 @@ def parse(envelope: Mapping[str, JsonValue]) -> JsonValue:
         return {"ptr": None}
     if not isinstance(message, str) or len(message) > LONGEST_MESSAGE:
         raise AnswerShapeError("`message` is missing, too long or no text, expected the PTR name")
+    if _is_name(message):  # nearly always
+        return {"ptr": message}
     return _ptr(ptr_names(message))
 
 
