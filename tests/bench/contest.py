@@ -11,8 +11,8 @@ from tests.bench.servers import Server, any_server
 from tests.bench.spread import Spread, ratios
 from tests.bench.tables import number, spread, table
 
-ITEMS, ROUNDS = 20_000, 5
-QUICK_ITEMS, QUICK_ROUNDS = 2_000, 2
+ITEMS, ROUNDS = 40_000, 5
+QUICK_ITEMS, QUICK_ROUNDS = 4_000, 2
 BESIDE = ("naive", "tuned", "curl", "xargs", "parallel")
 NOTE = (
     "  whole processes, start-up included; calls as the server counts them; median of rounds (lowest-highest)"
