@@ -33,6 +33,10 @@ class CheckingFeed(Generic[T]):
         self._page: deque[PlannedItem] = deque()
         self._after = 0
 
+    def at_hand(self) -> T | None:
+        """Return None: each of them is thought about first."""
+        return None
+
     async def next(self) -> T | None:
         """Return what to do for the next item, or None when all have been taken up."""
         while self._page or await self._turn_page():

@@ -13,6 +13,7 @@ from bulkip.verifier import Look
 PAGE = 500
 
 Enter = Callable[[tuple[PlannedItem, ...]], Awaitable[Turn | None]]
+EnterNow = Callable[[tuple[PlannedItem, ...]], Turn | None]
 
 
 class SeekingFeed:
@@ -24,6 +25,10 @@ class SeekingFeed:
         self._enter = enter
         self._page: deque[Sought] = deque()
         self._after = 0
+
+    def at_hand(self) -> Turn | None:
+        """Return None: each of them is thought about first."""
+        return None
 
     async def next(self) -> Turn | None:
         """Return a turn that finds one server, or None when there are none left to find."""
@@ -51,6 +56,10 @@ class ReadingFeed:
         self._page: deque[PlannedItem] = deque()
         self._after = 0
 
+    def at_hand(self) -> Turn | None:
+        """Return the next turn of the present page."""
+        return self._enter(self._page.popleft()) if self._page else None
+
     async def next(self) -> Turn | None:
         """Return a turn that reads one value, or None when all are read."""
         if self._page or await self._turn_page():
@@ -74,6 +83,10 @@ class TracingFeed:
         self._is_over = is_over
         self._page: deque[PlannedItem] = deque()
         self._after = 0
+
+    def at_hand(self) -> PlannedItem | None:
+        """Return the next write of the present page."""
+        return self._page.popleft() if self._page and not self._is_over() else None
 
     async def next(self) -> PlannedItem | None:
         """Return the next write, or None when there is none left to look at."""
@@ -99,6 +112,10 @@ class VerifyingFeed:
         self._page: deque[PlannedItem] = deque()
         self._after = 0
 
+    def at_hand(self) -> Look | None:
+        """Return the first look at the next item of the present page."""
+        return Look(self._page.popleft()) if self._page else None
+
     async def next(self) -> Look | None:
         """Return a first look at an item, or None when all are proved."""
         if self._page or await self._turn_page():
@@ -116,16 +133,28 @@ class VerifyingFeed:
 class ApplyingFeed:
     """Gives the items of one address after the other."""
 
-    def __init__(self, reader: RunReader, enter: Enter, most: float = inf) -> None:
+    def __init__(
+        self, reader: RunReader, enter: Enter, enter_now: EnterNow = lambda _chain: None, most: float = inf
+    ) -> None:
         """Page through the store; `enter` finds the first item of a chain that is still to do.
 
-        So many addresses are given at most.
+        So does `enter_now`, where it need not settle others for that. So many
+        addresses are given at most.
         """
         self._left = most
+        self._enter_now = enter_now
         self._reader = reader
         self._enter = enter
         self._page: deque[tuple[PlannedItem, ...]] = deque()
         self._after = 0
+
+    def at_hand(self) -> Turn | None:
+        """Return the turn of the next address of the present page, where nothing is to be settled first."""
+        if self._left <= 0 or not self._page or (turn := self._enter_now(self._page[0])) is None:
+            return None
+        self._page.popleft()
+        self._left -= 1
+        return turn
 
     async def next(self) -> Turn | None:
         """Return the turn of the next address with work left, or None when there is none."""

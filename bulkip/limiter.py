@@ -18,7 +18,7 @@ from bulkip.clock import loop_clock
 from bulkip.model import Rate
 
 SLOT_S = 0.010
-CATCH_UP_S = 0.005
+CATCH_UP_S = 0.010
 """What a late timer may make up for; what a stalled loop could not use beyond this is dropped."""
 LEAST_SHARE = 0.1
 REGAINED_PER_S = 0.1

@@ -54,6 +54,10 @@ def later_look(turn: Turn, now: float) -> Parked[Turn] | None:
 class Feed(Protocol[T_co]):
     """Whoever knows the items that are still to do."""
 
+    def at_hand(self) -> T_co | None:
+        """Return a fresh turn that nothing need be waited for, or None; a run has one for each call."""
+        ...
+
     async def next(self) -> T_co | None:
         """Return a fresh turn, or None when there is none left."""
         ...
@@ -94,7 +98,7 @@ class Scheduler(Generic[T]):
 
     async def _take(self) -> T | None:
         while self._brake.stop is None:
-            turn = self._due() or await self._fresh()
+            turn = self._due() or self._at_hand() or await self._fresh()
             if turn is not None:
                 return turn
             if self._is_over():
@@ -108,6 +112,13 @@ class Scheduler(Generic[T]):
             self._active += 1
             return heappop(self._parked)[2]
         return None
+
+    def _at_hand(self) -> T | None:
+        if self._fed or len(self._parked) >= PARKED_MOST or not self._feeding.value:
+            return None
+        if (turn := self._feed.at_hand()) is not None:
+            self._active += 1
+        return turn
 
     async def _fresh(self) -> T | None:
         if self._fed or len(self._parked) >= PARKED_MOST:

@@ -1,9 +1,7 @@
 """What one worker does with an item: ask, judge, decide, and write down how it ended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
-from random import Random
 
 from anyio import current_time
 
@@ -18,7 +16,6 @@ from bulkip.frozen import replace
 from bulkip.hostnames import same_names
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.nextcall import request_of, with_shown
-from bulkip.policy import RetryPolicy
 from bulkip.retry import (
     Again,
     Decision,
@@ -32,6 +29,7 @@ from bulkip.retry import (
 from bulkip.scheduler import Parked, Turn, later_look
 from bulkip.store import Attempt, PlannedItem, RunWriter, found_server, left_unread
 from bulkip.wire import ANSWERED, Verdict, VerdictKind
+from bulkip.workrules import WorkRules, first_course
 
 ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN, Status.CONFLICT})
 """After one of these the later actions of the same address are not tried."""
@@ -41,52 +39,8 @@ ABOUT_THE_RUN = frozenset(
 )
 """These say nothing about the item that met them: when they stop the run, it is left as it was."""
 
-REFUSED_BEFORE = Verdict(
-    VerdictKind.REFUSED,
-    ErrorClass.UNKNOWN_ANSWER,
-    message="the server refused this write in words that nobody knows, before the run was stopped",
-)
-"""What is left of an answer whose read-back an earlier start did not make: it is never sent again."""
-
 HEARING_S = 0.5
 """How often an item whose end is held back looks whether the server was away."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkRules:
-    """What a worker goes by; `settle_s` is waited before a read-back, `wall` gives Unix seconds.
-
-    `item_s` is an item's own time: its calls and its waits, in seconds; a call
-    ends after `attempt_s` by itself.
-    """
-
-    retry: RetryPolicy
-    settle_s: float
-    item_s: float | None
-    attempt_s: float
-    read_again_after_s: float
-    start: int
-    rng: Random
-    wall: Callable[[], float]
-
-
-def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Course:
-    """Return where an item begins: with the value before, with a read-back, or with its own call."""
-    action, form = ACTIONS[planned.item.action], planned.item.form
-    read_back = action.read_back
-    course = Course(Purpose.CALL, action.writes, action.replayable, number=planned.attempts)
-    if read_back is None:
-        return course
-    before = planned.before.names if planned.before else None
-    before = read_back.undone(form) if read_back.undone else before
-    course = replace(course, wanted=read_back.wanted(form), before=before)
-    if planned.in_doubt:
-        return replace(course, next=Purpose.READBACK, trouble=REFUSED_BEFORE if planned.refused else None)
-    if read_back.undone is not None:
-        return course
-    age_s = rules.wall() - planned.before.read_at if planned.before else 0
-    stale = age_s >= rules.read_again_after_s and planned.unread is None
-    return replace(course, next=Purpose.BEFORE) if reading or stale else course
 
 
 class Worker:
@@ -232,6 +186,13 @@ class Worker:
         before = Before(names, self._rules.wall())
         await self._store.record_before(item, before, lambda: self.tell(ValueRead(item)))
 
+    def enter_now(self, chain: tuple[PlannedItem, ...]) -> Turn | None:
+        """Return the turn of a chain of which nothing was done yet; None where `enter` must look closer."""
+        first = chain[0]
+        if first.status is not None or first.in_doubt:
+            return None
+        return Turn(chain, first_course(first, self._rules, reading=False))
+
     async def enter(self, chain: tuple[PlannedItem, ...]) -> Turn | None:
         """Return the turn of the first item still to do; what an earlier one rules out is skipped."""
         for place, planned in enumerate(chain):
@@ -265,7 +226,7 @@ class Worker:
         done, rest = turn.chain[0], turn.chain[1:]
         await self._write_result(done, result)
         if result.status not in ENDED_BADLY:
-            return await self.enter(rest)
+            return await self.enter(rest) if rest else None
         await self._skip(rest, done.item, result.status)
         return None
 

@@ -32,7 +32,8 @@ from bulkip.store import RunReader, RunWriter, open_writer
 from bulkip.store.recount import ALLOWED_IN
 from bulkip.transport import Transport
 from bulkip.wire import ApiRequest, Reply, Verdict
-from bulkip.worker import Worker, WorkRules
+from bulkip.worker import Worker
+from bulkip.workrules import WorkRules
 
 Tell = Callable[[Event], None]
 BESIDES: Mapping[str, Action] = MappingProxyType(

@@ -25,6 +25,10 @@ class HaltingFeed(Generic[T]):
     feed: Feed[T]
     brake: Brake
 
+    def at_hand(self) -> T | None:
+        """Return a fresh turn that is there already; the store is not asked for it."""
+        return self.feed.at_hand()
+
     async def next(self) -> T | None:
         """Return a fresh turn; None when there is none left, or the store failed."""
         try:

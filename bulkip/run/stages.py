@@ -217,7 +217,8 @@ async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, s
         enter = partial(engine.worker.enter_reading, blind=rules.allow_unread)
         feed, left = ReadingFeed(engine.reader, enter), engine.reader.reads_left
     else:
-        feed, left = ApplyingFeed(engine.reader, engine.worker.enter, rules.most), engine.reader.items_left
+        worker, left = engine.worker, engine.reader.items_left
+        feed = ApplyingFeed(engine.reader, worker.enter, worker.enter_now, rules.most)
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
     async with _bounded(engine, rules, scope):
         await Scheduler(HaltingFeed(feed, engine.brake), engine.brake).run(workers, engine.worker.step)

@@ -45,6 +45,13 @@ class Pile:
         self.taken = 0
         self._delay_s = delay_s
 
+    def at_hand(self) -> Turn | None:
+        """Return the next turn where it takes no time."""
+        if self._delay_s or not self.left:
+            return None
+        self.taken += 1
+        return self.left.pop(0)
+
     async def next(self) -> Turn | None:
         """Return the next turn."""
         await sleep(self._delay_s)

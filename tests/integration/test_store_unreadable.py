@@ -14,6 +14,10 @@ pytestmark = pytest.mark.anyio
 class Unreadable:
     """A feed whose store cannot be read."""
 
+    def at_hand(self) -> Turn | None:
+        """Have nothing."""
+        return None
+
     async def next(self) -> Turn | None:
         """Fail as the store does."""
         raise StoreError("run.db: run store: disk I/O error")

@@ -32,6 +32,7 @@ FLOORS: Mapping[str, int] = {
     # engine
     "access": 3, "allowance": 3, "brake": 3, "checker": 3, "client": 3, "feeds": 3, "gate": 3, "inquiry": 3,
     "looker": 3, "outage": 3, "purse": 3, "scheduler": 3, "tracer": 3, "verifier": 3, "worker": 3,
+    "workrules": 3,
     # house, street
     "run": 4, "__init__": 5, "__main__": 5, "cli": 5,
 }  # fmt: skip
