@@ -10,9 +10,10 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from bulkip import connections
 from bulkip.policy import Timeouts
 from bulkip.transport import Transport
-from bulkip.wire import Answer, ApiRequest, Failure, FailureKind
+from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply
 from tests.rawserver import (
     FINE,
     PATIENT,
@@ -275,15 +276,16 @@ async def test_single_death_of_a_connection_proves_nothing() -> None:
     assert server.connections == 6  # 2 + 3 + 4 + 5 + 6 + 7 requests
 
 
+async def kept(caller: Caller) -> None:
+    """Answer one request after the other on a connection."""
+    while True:
+        await caller.answer(FINE)
+
+
 async def test_connections_are_kept_alive() -> None:
     """Calls one after the other share a connection."""
-
-    async def script(caller: Caller) -> None:
-        while True:
-            await caller.answer(FINE)
-
     async with (
-        serving(script) as server,
+        serving(kept) as server,
         Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
     ):
         for _ in range(5):
@@ -447,3 +449,37 @@ SAAwRQIhAIumCee7+05bGLNaCCZBCjm3McDqpxSXFhA8UR9gZJNBAiAHyvOBkMjQ
 V5Fkxnz6VdnksyIWwZI+wRhF6kgxFriuUA==
 -----END CERTIFICATE-----
 """
+
+
+async def test_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between may have forgotten a connection, and a write on it would be lost without a word."""
+    monkeypatch.setattr(connections, "IDLE_MOST_S", 0.05)
+    async with (
+        serving(kept) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT) as transport,
+    ):
+        for pause_s in (0.0, 0.0, 0.1):
+            await anyio.sleep(pause_s)
+            assert isinstance(await transport.send(READ), Answer)
+
+    assert server.connections == 2
+
+
+async def test_calls_beyond_the_connections_wait_for_one() -> None:
+    """Whoever finds every connection in use gets the next that is given back, and none is made for it."""
+    replies: list[Reply] = []
+
+    async with (
+        serving(kept) as server,
+        Transport(server.url, token=lambda: TOKEN, timeouts=PATIENT, connections=2) as transport,
+        anyio.create_task_group() as group,
+    ):
+
+        async def send() -> None:
+            replies.append(await transport.send(READ))
+
+        for _ in range(20):
+            group.start_soon(send)
+
+    assert [type(reply) for reply in replies] == [Answer] * 20
+    assert server.connections <= 2
