@@ -18,8 +18,8 @@ from bulkip.clock import loop_clock
 from bulkip.model import Rate
 
 SLOT_S = 0.010
-CATCH_UP_S = 0.010
-"""What a late timer may make up for; what a stalled loop could not use beyond this is dropped."""
+CATCH_UP_S, CATCH_UP_IN_SLOTS_S = 0.005, 0.010
+"""What a late timer may make up for, and where slots hold several calls; the rest of a stall is dropped."""
 LEAST_SHARE = 0.1
 REGAINED_PER_S = 0.1
 """The adaptive rate never falls below a tenth of `rate`, and regains a tenth of it per second."""
@@ -85,7 +85,7 @@ class Pacer:
         """Pace for these rates; `ages_s` tells how long ago recent calls were sent."""
         pace = max(rate.per_s for rate in rates) * (1 - headroom)
         self._slot = max(1, floor(pace * SLOT_S))
-        size = self._slot + pace * CATCH_UP_S
+        size = self._slot + pace * (CATCH_UP_S if self._slot == 1 else CATCH_UP_IN_SLOTS_S)
         self._bucket = AsyncLimiter(size, size / pace)
         self._clock = loop_clock()
         now = self._clock()
