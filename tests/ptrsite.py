@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkip.simulator import DnsSettings, EmbeddedSimulator, Seed, Simulator, SimulatorSettings
+from bulkip.store import RunReader
 from tests.program import Ended, bulkip
 
 TOKEN = {"HOSTKEY_TOKEN": "simulated"}
@@ -56,7 +57,15 @@ class PtrSite:
 
     def run_dirs(self) -> list[str]:
         """Return the ids of the kept runs, the oldest first."""
-        return sorted(path.name for path in (self.folder / ".bulkip" / "runs").iterdir())
+        return [
+            folder.name for folder in sorted((self.folder / ".bulkip" / "runs").iterdir(), key=_planned_at)
+        ]
+
+
+def _planned_at(folder: Path) -> float:
+    """Return when a run was planned; ids of one second do not tell."""
+    with RunReader(folder) as reader:
+        return reader.header().created_at
 
 
 def rows_of(ended: Ended) -> list[dict[str, Any]]:
