@@ -18,7 +18,7 @@ setup: $(READY) ## make the virtual environment in .venv
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,metrics,notify,parquet]'
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster,metrics,notify,parquet]'
 	@touch $(READY)
 
 demo: $(READY) ## rehearse the PTR migration of jobs/ against the simulator, with faults that heal

@@ -66,6 +66,10 @@ class Limits:
     max_retry_after_s: float = 600.0
 
 
+SHARED_HEADROOM = 0.05
+"""The default headroom where processes share a rate: their clocks differ a little."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often a call is tried, and how long the waits between the tries may grow."""

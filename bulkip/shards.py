@@ -81,6 +81,12 @@ def share_of_rates(rates: Iterable[Rate], shard: Shard | None) -> tuple[Rate, ..
     return tuple(rate if shard is None else _share(rate, shard.count) for rate in rates)
 
 
+def whole_rates(rates: Iterable[Rate], shard: Shard | None) -> tuple[Rate, ...]:
+    """Return the rates of the job from those of one shard, for shards whose limiter divides them itself."""
+    count = 1 if shard is None else shard.count
+    return tuple(Rate(rate.calls * count, rate.period_s) for rate in rates)
+
+
 def share_of_places(places: int, shard: Shard | None) -> int:
     """Return how many calls of one shard may be in flight; at least one, or nothing would be sent."""
     return places if shard is None else max(1, places // shard.count)

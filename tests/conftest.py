@@ -8,6 +8,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from tests.postgres import Postgres, postgres
 from tests.virtualtime import ON_VIRTUAL_TIME
 
 
@@ -41,6 +42,13 @@ def locks_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """Run a PostgreSQL for all tests that share it; whoever stops it takes one of its own."""
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Which option stands above which setting of the job file."""
 
+HOLDING_LOGIN = "limiter"
+"""The option whose value may hold a password."""
+
 
 def origin_lines(ctx: click.Context, job: Job) -> Iterator[str]:
     """Yield `limits.rate = 5/s (job.yaml:12)` for each setting of a job, then for each other option.
@@ -150,6 +153,8 @@ def _told(value: JsonValue) -> str:
 def _shown(option: click.Option, value: object) -> JsonValue:
     """Return the value of an option that no setting explains."""
     match value:
+        case str() if option.name == HOLDING_LOGIN:
+            return "set, not shown"
         case float() if option.type is DURATION:
             return duration_text(value)
         case None | bool() | int() | str():

@@ -58,6 +58,11 @@ CALLING = (
         show_default=True,
         help="How long to wait for another run of the account.",
     ),
+    option(
+        "--limiter",
+        metavar="URL",
+        help="Share the rate with every process that names this PostgreSQL: postgresql://...",
+    ),
     option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it."),
     option(
         "--log-format",
@@ -187,6 +192,7 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         on_exists=on_exists_of(given.get("on_exists")),
         reckoning=reckoning_of(given),
         fail_on=given.get("fail_on"),
+        limiter=given["limiter"] or None,
     )
 
 

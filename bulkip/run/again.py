@@ -15,6 +15,7 @@ from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import Reach, reach_of
+from bulkip.run.engine import LIMITER
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace, now_utc, overridden, prepare
@@ -140,10 +141,22 @@ def _another_start(
     reports = options.reports_of(job)
     check_reports(reports, job, options, folder)
     reach = reach_of(job, options, desk.warn)
+    _warn_of_own_pace(folder, options, desk)
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
         locks.take_run(folder)
         yield AnotherStart(folder, reach, Way(options, desk, reports, signals))
+
+
+def _warn_of_own_pace(folder: Path, options: RunOptions, desk: Desk) -> None:
+    """Warn when a run that shared its rate is to go on alone; the URL is kept nowhere, for its login."""
+    with RunReader(folder) as reader:
+        place = reader.remembered(LIMITER)
+    if place and options.limiter is None and not options.simulate:
+        desk.warn(
+            f"{folder.name} shared its rate through {place}; name that again with --limiter, or this start "
+            "takes the whole rate for itself"
+        )
 
 
 def _go_on(start: AnotherStart, job: Job, choice: Choice) -> Conclusion:

@@ -13,10 +13,10 @@ from bulkip.client import Client, Judge
 from bulkip.errors import AccessError, Halt
 from bulkip.gate import Gate
 from bulkip.inquiry import Inquiry
-from bulkip.limiter import Pacer
 from bulkip.model import ErrorClass, Result, Status
 from bulkip.outage import Breaker
 from bulkip.run.engine import Endpoint, judge_of, transport_to
+from bulkip.run.pacing import pacer_of
 from bulkip.settings import Job
 from bulkip.sources import FreeIpsSource, SourceError
 from bulkip.stops import Stop, StopKind
@@ -94,7 +94,8 @@ async def line_to(job: Job, endpoint: Endpoint, judge: Judge) -> AsyncIterator[L
     brake = Brake(lambda _stop: None)
     async with transport_to(endpoint, job) as wire, create_task_group() as pacing:
         now = judge.wall()
-        pacer = Pacer(job.limits.rate, job.limits.headroom, [max(0.0, now - at) for at in endpoint.sent])
+        ages_s = [max(0.0, now - at) for at in endpoint.sent]
+        pacer = pacer_of(job, endpoint.shared, ages_s, lambda _event: None, brake)
         pacing.start_soon(pacer.run)
         breaker = Breaker(job.breaker, lambda _event: None)
         gate = Gate(pacer, job.limits, breaker, lambda _event: None)

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkip.errors import UsageError
 from bulkip.lockname import lock_name
@@ -15,6 +15,7 @@ from bulkip.run.engine import Endpoint
 from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
 from bulkip.run.locking import Account
 from bulkip.run.options import RunOptions
+from bulkip.run.pacing import shared_rate
 from bulkip.run.planning import AskFreeIps, Prepared, overridden
 from bulkip.run.seams import sent_before
 from bulkip.run.secret import purse_secrets
@@ -29,7 +30,8 @@ OpenEndpoint = Callable[[Prepared], AbstractContextManager[Endpoint]]
 class Reach:
     """How a run gets to its API: for its calls, and for what only the API knows while a plan is made.
 
-    `account` is whose lock is needed first; None where a simulator answers.
+    `account` is whose lock is needed first; None where a simulator answers, or
+    the rate is shared with other processes.
     """
 
     open: OpenEndpoint
@@ -50,10 +52,17 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
     if job.check is not None and asks_only_dns(job):
         return reach_without_calls(job)
-    endpoint, account = endpoint_of(job.api, os.environ, warn, job.shard)
     asked = overridden(job, options.overrides)
+    if options.limiter is None:
+        return _reach(asked, *endpoint_of(job.api, os.environ, warn, job.shard))
+    endpoint, account = endpoint_of(job.api, os.environ, warn)
+    shared = shared_rate(options.limiter, account.lock_name)
+    return _reach(asked, replace(endpoint, shared=shared), None)  # who shares the rate need not wait
+
+
+def _reach(job: Job, endpoint: Endpoint, account: Account | None) -> Reach:
     return Reach(
-        lambda prepared: _real(endpoint, prepared), lambda source: free_ips(asked, endpoint, source), account
+        lambda prepared: _real(endpoint, prepared), lambda source: free_ips(job, endpoint, source), account
     )
 
 

@@ -20,11 +20,11 @@ from bulkip.classify import classify
 from bulkip.client import READABLE, Client, Judge
 from bulkip.events import Event, Stopping
 from bulkip.gate import Gate
-from bulkip.limiter import Pacer
 from bulkip.logins import LOGIN_ACTIONS
 from bulkip.outage import Breaker
 from bulkip.purse import Purse
 from bulkip.run.halting import storage_stop
+from bulkip.run.pacing import SharedRate, pacer_of
 from bulkip.run.planning import Prepared
 from bulkip.run.seams import remembered_s
 from bulkip.settings import Job
@@ -35,6 +35,8 @@ from bulkip.wire import ApiRequest, Reply, Verdict
 from bulkip.worker import Worker
 from bulkip.workrules import WorkRules
 
+LIMITER = "limiter"
+"""The fact that a run keeps about the limiter through which its newest start shared the rate."""
 Tell = Callable[[Event], None]
 BESIDES: Mapping[str, Action] = MappingProxyType(
     {
@@ -51,6 +53,7 @@ class Endpoint:
     """Where the calls go, and with which tokens; those show nowhere.
 
     `sent` keeps when calls went out that stand in no run store, in Unix seconds.
+    `shared` is what shares the rate with other processes, if anything does.
     `dns` is where the DNS begins that knows what is written there, as
     address:port; the system's resolvers know it when this is empty.
     """
@@ -59,6 +62,7 @@ class Endpoint:
     purse: Purse
     sent: list[float] = field(default_factory=list)
     dns: str = ""
+    shared: SharedRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,12 @@ async def open_engine(
         number = await writer.begin_start(time.time()) if start is None else start
         if start is None:
             await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
+            await writer.remember(LIMITER, endpoint.shared.place if endpoint.shared else None)
         with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
             wire_to = transport_to(endpoint, prepared.job, writes=writes)
             async with wire_to as wire, create_task_group() as pacing:
-                pacer = await _pacer(prepared, endpoint, reader)
+                ages_s = await _ages_s(prepared, endpoint, reader)
+                pacer = pacer_of(prepared.job, endpoint.shared, ages_s, tell, brake)
                 pacing.start_soon(pacer.run)
                 breaker = Breaker(prepared.job.breaker, tell)
                 gate = Gate(pacer, prepared.job.limits, breaker, tell)
@@ -133,8 +139,8 @@ def allowance_of(prepared: Prepared) -> Allowance:
     return Allowance(job.retry.budget, ceiling, job.timeouts.job_s)
 
 
-async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> Pacer:
-    """Return a pacer that knows what this run sent within its longest window.
+async def _ages_s(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> list[float]:
+    """Return how many seconds ago calls were sent that still count within the longest window of this run.
 
     A call without an end was under way when the run was killed: it was sent
     nobody knows when, so it counts as sent just now.
@@ -144,7 +150,7 @@ async def _pacer(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> P
     sent = await to_thread.run_sync(reader.sent_since, now - remembered_s(limits))
     cut_off = await to_thread.run_sync(reader.in_flight)
     ages = [max(0.0, now - at) for at in (*sent, *endpoint.sent)]
-    return Pacer(limits.rate, limits.headroom, [*ages, *[0.0] * cut_off])
+    return [*ages, *[0.0] * cut_off]
 
 
 def judge_of(endpoint: Endpoint, job: Job) -> Judge:

@@ -53,7 +53,8 @@ class RunOptions:
     to wait for another run of the same account to end. With `allow_unread` a
     value that cannot be read keeps nobody from writing another one. `on_exists`
     holds for all reports. `fail_on` says which failures the exit code tells of;
-    None tolerates none.
+    None tolerates none. `limiter` is the URL of a database through which all
+    processes that name it share the rate of an account.
     """
 
     run_dir: Path = Path(DEFAULT_RUN_DIR)
@@ -68,6 +69,7 @@ class RunOptions:
     on_exists: OnExists | None = None
     reckoning: Reckoning = field(default_factory=Reckoning)
     fail_on: Tolerance | None = None
+    limiter: str | None = field(default=None, repr=False)
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""

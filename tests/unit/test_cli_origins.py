@@ -103,3 +103,15 @@ def test_settings_that_have_options_exist() -> None:
     settings = {f"{block}.{key}" for block, model in BLOCKS.items() for key in model.known_keys()}
 
     assert OPTIONS.keys() <= settings | {"reports", "vars"}
+
+
+def test_login_of_the_limiter_is_not_shown(job: str) -> None:
+    """A password in the URL of a database is told to nobody."""
+    loaded = load_job(job)
+    assert loaded.job is not None
+
+    context = run.make_context("run", [job, "--limiter", "postgresql://me:geheim@db/rates"])
+    lines = [*origin_lines(context, loaded.job)]
+
+    assert "--limiter = set, not shown (--limiter)" in lines
+    assert "geheim" not in "".join(lines)
