@@ -45,7 +45,7 @@ WRITE: Final = """
 UPDATE bulkip.standing
 SET free_at = %s, held_until = %s, share = %s, share_at = %s, step_s = %s, step_at = %s WHERE account = %s
 """
-REFUSED: Final = ("connection is bad", "FATAL:")
+REFUSED: Final = ("for connection option", "invalid sslmode", "FATAL:")
 PASSING: Final = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 """How libpq words what the user must mend, and which refusals of a server pass by; it gives no code then."""
 

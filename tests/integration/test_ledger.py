@@ -128,6 +128,9 @@ def test_table_is_made_once_by_many(postgres_server: Postgres) -> None:
     ("url", "error"),
     [
         pytest.param("postgresql://someone:geheim@127.0.0.1:9/rates", Halt, id="nobody-there"),
+        pytest.param("postgresql://someone:geheim@/rates?host=/nowhere", Halt, id="no-socket"),
+        pytest.param("postgresql://someone:geheim@nowhere.invalid/rates", Halt, id="no-such-host"),
+        pytest.param("postgresql://127.0.0.1/rates?sslmode=loud", UsageError, id="wrong-value"),
         pytest.param("nonsense", UsageError, id="no-url"),
         pytest.param("postgresql://someone:geheim@127.0.0.1:x/rates", UsageError, id="no-port"),
         pytest.param("postgresql://someone:geheim@127.0.0.1/rates?speed=1", UsageError, id="unknown-setting"),
