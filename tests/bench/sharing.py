@@ -19,7 +19,7 @@ from tests.postgres import Postgres, postgres
 
 SIDE_BY_SIDE = (1, 2, 3)
 RATES = (50, 1000)
-SECONDS, QUICK_SECONDS = 12, 4
+SECONDS, QUICK_SECONDS = 8, 3
 IN_FLIGHT = 32
 PATIENCE_S = 120.0
 SETTLED_S = 1.5
