@@ -20,7 +20,7 @@ from bulkip.policy import Limits, RetryPolicy
 from bulkip.retry import backoff_s
 from bulkip.stops import Watch, watch
 from bulkip.store import Attempt, Outcome
-from bulkip.wire import ANSWERED, ApiRequest, Failure, FailureKind, Reply, Verdict, VerdictKind
+from bulkip.wire import ANSWERED, ApiRequest, Failure, FailureKind, Reply, SendOff, Verdict, VerdictKind
 
 CUT_OFF = Verdict(VerdictKind.TRANSIENT, ErrorClass.CANCELLED, message="cut off when the run was stopped")
 OUT_OF_TIME = Failure(FailureKind.TIMEOUT, sent=True, message="the time of this item was up")
@@ -31,7 +31,7 @@ READABLE = "readable"
 class Wire(Protocol):
     """Whoever carries a request to the server and its reply back."""
 
-    async def send(self, request: ApiRequest, send_off: Callable[[], None]) -> Reply:
+    async def send(self, request: ApiRequest, send_off: SendOff) -> Reply:
         """Return the answer, or where on the way it was lost; says `send_off` once, when the call leaves."""
         ...
 

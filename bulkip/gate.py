@@ -1,6 +1,6 @@
 """Which call may go now: in-flight places, cool-down, breaker and pace, for every call alike."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from anyio import Semaphore, sleep_until
@@ -28,8 +28,11 @@ class Limiter(Protocol):
         """Permit a call at this moment, because it may go; this is no wait."""
         ...
 
-    def leave(self) -> None:
-        """Count a permitted call from now on: it is on its way, or is not sent after all."""
+    def leave(self) -> Callable[[], Awaitable[None]] | None:
+        """Count a permitted call from now on: it is on its way, or is not sent after all.
+
+        Where it is too late for its permission, returns what waits for another one.
+        """
         ...
 
     def hold_until(self, time: float) -> None:
@@ -95,9 +98,12 @@ class Gate:
         await self._limiter.acquire()
         self._tell(CALL_SENT)
 
-    def send_off(self) -> None:
-        """Count a call whose turn it was from now on: it is on its way, or is not sent after all."""
-        self._limiter.leave()
+    def send_off(self) -> Callable[[], Awaitable[None]] | None:
+        """Count a call whose turn it was from now on: it is on its way, or is not sent after all.
+
+        Where its turn has passed, returns what waits for another one before it is sent.
+        """
+        return self._limiter.leave()
 
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing out for so long; a pause that ends sooner than the present one adds nothing."""

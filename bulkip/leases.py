@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 LEAST_SHARE = 0.1
 REGAINED_PER_S = 0.1
-"""As for one process alone (design.md §5): a tenth of the rate at the least, a tenth regained a second."""
+"""The adaptive rate never falls below a tenth of `rate`, and regains a tenth of it per second."""
 HEEDED_S = 60.0
 """So long a slower pace than one's own holds for all after it was last asked for."""
 
@@ -32,7 +32,7 @@ class Standing:
 
     def share_now(self, now: float) -> float:
         """Return the fraction of the pace that is handed out now, from a tenth to one."""
-        return min(1.0, self.share + REGAINED_PER_S * max(0.0, now - self.share_at))
+        return share_at(self.share, self.share_at, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,16 @@ class Lease:
     share: float
 
 
+def share_at(share: float, since: float, now: float) -> float:
+    """Return what a share of the pace has grown to that was left at one time, from a tenth to one."""
+    return min(1.0, share + REGAINED_PER_S * max(0.0, now - since))
+
+
+def halved(share: float) -> float:
+    """Return half of a share of the pace, a tenth at the least."""
+    return max(LEAST_SHARE, share / 2)
+
+
 def leased(standing: Standing, ask: Ask, now: float) -> tuple[Standing, Lease]:
     """Return the standing after an ask, and what was leased.
 
@@ -73,7 +83,7 @@ def leased(standing: Standing, ask: Ask, now: float) -> tuple[Standing, Lease]:
     """
     share, held_until = standing.share_now(now), standing.held_until
     if ask.slowed and held_until <= now:
-        share = max(LEAST_SHARE, share / 2)
+        share = halved(share)
     held_until = max(held_until, now + ask.hold_s) if ask.hold_s > 0 else held_until
     slower = standing.step_s > ask.step_s and now - standing.step_at < HEEDED_S
     step_s, step_at = (standing.step_s, standing.step_at) if slower else (ask.step_s, now)

@@ -18,6 +18,8 @@ from bulkip.sharedpacer import LedgerError
 CONNECT_S = 5
 STATEMENT_MS = 5000
 """So long a statement may take, the wait for other processes' leases included."""
+SCHEMES: Final = ("postgresql://", "postgres://")
+SHOWN: Final = ("host", "dbname")
 BOUNDED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 """The last one, because a process that is stopped while the row is its own must not stop all others."""
 MAKING: Final = 0x62756C6B
@@ -104,6 +106,7 @@ class PostgresLedger:
 
 def make_table(url: str) -> None:
     """See that the server is there, takes us, and has the table; raises UsageError or Halt."""
+    _refuse_unreadable(url)
     try:
         with psycopg.connect(settings_of(url), autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (MAKING,))
@@ -114,6 +117,21 @@ def make_table(url: str) -> None:
         if _is_wrong(error):
             raise UsageError(f"{text}; check its name, its login and its rights") from error
         raise Halt(f"{text}; nothing was sent, because nobody knows what others send") from error
+
+
+def _refuse_unreadable(url: str) -> None:
+    """Raise UsageError for what may be read otherwise than meant: parts of a password would be shown."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        given = None
+    shown = "".join(str(given.get(name) or "") for name in SHOWN) if given else ""
+    ports = str(given.get("port") or "0").split(",") if given else []
+    if not ports or not url.startswith(SCHEMES) or "@" in shown or not all(map(str.isdigit, ports)):
+        raise UsageError(
+            "--limiter: this is no URL of a PostgreSQL; write it like postgresql://user@host:5432/database, "
+            "and percent-encode what is special in a password"
+        ) from None
 
 
 def settings_of(url: str) -> str:
@@ -147,5 +165,5 @@ def _is_wrong(error: psycopg.Error) -> bool:
 
 
 def _reason(error: psycopg.Error) -> str:
-    """Return what the server or the system says, in one line; libpq's text names no password."""
+    """Return what the server or the system says, in one line; of a URL that was read well, no password."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -15,14 +15,12 @@ from aiolimiter import AsyncLimiter
 from anyio import Event, sleep_until
 
 from bulkip.clock import loop_clock
+from bulkip.leases import halved, share_at
 from bulkip.model import Rate
 
 SLOT_S = 0.010
 CATCH_UP_S, CATCH_UP_IN_SLOTS_S = 0.005, 0.010
 """What a late timer may make up for, and where slots hold several calls; the rest of a stall is dropped."""
-LEAST_SHARE = 0.1
-REGAINED_PER_S = 0.1
-"""The adaptive rate never falls below a tenth of `rate`, and regains a tenth of it per second."""
 
 
 class SlidingWindow:
@@ -62,11 +60,11 @@ class Share:
 
     def at(self, now: float) -> float:
         """Return the fraction at this time, from a tenth to one."""
-        return min(1.0, self._value + REGAINED_PER_S * max(0.0, now - self._since))
+        return share_at(self._value, self._since, now)
 
     def halve(self, now: float) -> None:
         """Halve the fraction."""
-        self._value = max(LEAST_SHARE, self.at(now) / 2)
+        self._value = halved(self.at(now))
         self._since = now
 
     def stand_still_until(self, time: float) -> None:

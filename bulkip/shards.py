@@ -83,13 +83,19 @@ def share_of_rates(rates: Iterable[Rate], shard: Shard | None) -> tuple[Rate, ..
 
 def whole_rates(rates: Iterable[Rate], shard: Shard | None) -> tuple[Rate, ...]:
     """Return the rates of the job from those of one shard, for shards whose limiter divides them itself."""
-    count = 1 if shard is None else shard.count
-    return tuple(Rate(rate.calls * count, rate.period_s) for rate in rates)
+    return tuple(rates) if shard is None else tuple(_whole(rate, shard.count) for rate in rates)
 
 
 def share_of_places(places: int, shard: Shard | None) -> int:
     """Return how many calls of one shard may be in flight; at least one, or nothing would be sent."""
     return places if shard is None else max(1, places // shard.count)
+
+
+def _whole(rate: Rate, count: int) -> Rate:
+    """Undo `_share`, as far as it can be: one call of a long window becomes one of a shorter window."""
+    if rate.calls == 1:
+        return Rate(1, rate.period_s / count)
+    return Rate(rate.calls * count, rate.period_s)
 
 
 def _share(rate: Rate, count: int) -> Rate:

@@ -6,14 +6,15 @@ time would meet. While the ledger is away nothing goes out.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Protocol
 
 from anyio import Event, create_task_group, fail_after, move_on_after, sleep
 
 from bulkip.clock import loop_clock
-from bulkip.leases import REGAINED_PER_S, Ask, Lease
+from bulkip.farclock import FarClock
+from bulkip.leases import Ask, Lease, share_at
 from bulkip.model import Rate
 
 LEASED_S = 0.2
@@ -30,8 +31,8 @@ PATIENCE_S = 10.0
 """So long an answer of the ledger is waited for."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 """How long to wait between two attempts to reach the ledger: at first, and at most."""
-CLOCK_S = 30.0
-"""So long the best reading of the ledger's clock is taken to hold."""
+HEEDED_S = 0.5
+"""So often a process that holds slots asks whether all calls are held."""
 
 
 class LedgerError(Exception):
@@ -48,26 +49,6 @@ class Ledger(Protocol):
     async def close(self) -> None:
         """Let go of the connection."""
         ...
-
-
-class FarClock:
-    """Translates the ledger's times into the loop's, by the answer that took the shortest time."""
-
-    def __init__(self) -> None:
-        """Know nothing yet."""
-        self._ahead_s = 0.0
-        self._read_at = -inf
-        self.trip_s = 0.0
-
-    def read(self, asked_at: float, told: float, now: float) -> None:
-        """Take a reading: between these two times of the loop, the ledger's clock showed `told`."""
-        trip_s = now - asked_at
-        if trip_s <= self.trip_s or now - self._read_at > CLOCK_S:
-            self._ahead_s, self._read_at, self.trip_s = told - (asked_at + now) / 2, now, trip_s
-
-    def here(self, told: float) -> float:
-        """Return a time of the ledger in loop time."""
-        return told - self._ahead_s
 
 
 class SharedPacer:
@@ -104,11 +85,15 @@ class SharedPacer:
         self._share, self._share_at = 1.0, self._clock()
         self._away_since: float | None = None
         self._wait_s = FIRST_WAIT_S
+        self._heard_at = -inf
 
     async def acquire(self) -> None:
         """Wait until one more call may go out; whoever has a permission says `leave` in the end."""
         given = Event()
         self._waiting.append(given)
+        await self._given(given)
+
+    async def _given(self, given: Event) -> None:
         self._stir()
         try:
             await given.wait()
@@ -130,10 +115,22 @@ class SharedPacer:
         """Permit a call at this moment, because it may go; this is no wait."""
         self._grant()
 
-    def leave(self) -> None:
-        """Take note that a permitted call is on its way, or is not sent after all."""
-        self._leaving.popleft()
-        self._stirred.set()
+    def leave(self) -> Callable[[], Awaitable[None]] | None:
+        """Take note that a permitted call is on its way, or is not sent after all.
+
+        One that comes later than its slot, as it had to make a connection first, is
+        to wait for another slot: what is returned does that.
+        """
+        late = self._leaving.popleft() + self._late_s < self._clock()
+        return self._once_more if late else None
+
+    async def _once_more(self) -> None:
+        is_late = True
+        while is_late:
+            given = Event()
+            self._waiting.appendleft(given)
+            await self._given(given)
+            is_late = self.leave() is not None
 
     def hold_until(self, time: float) -> None:
         """Hand out nothing before this time of the loop's clock, here and in every other process."""
@@ -149,7 +146,7 @@ class SharedPacer:
 
     def share(self) -> float:
         """Return the fraction of the rate that is handed out now, as far as it is known here."""
-        return min(1.0, self._share + REGAINED_PER_S * max(0.0, self._clock() - self._share_at))
+        return share_at(self._share, self._share_at, self._clock())
 
     def pace_per_s(self) -> float:
         """Return how many calls a second are handed out now, to all processes together."""
@@ -186,14 +183,8 @@ class SharedPacer:
         self._granted.append(slot)
 
     def _pass_over_late(self, now: float) -> None:
-        """Drop slots that nobody used in time; a call that is late to leave takes the next one instead."""
-        while self._slots and self._slots[0] <= now:
-            slot = self._slots[0]
-            if slot + self._late_s >= now:
-                if not self._leaving or self._leaving[0] + self._late_s >= now:
-                    return
-                self._leaving.popleft()
-                self._leaving.append(slot)
+        """Drop slots that nobody used in time."""
+        while self._slots and self._slots[0] + self._late_s < now:
             self._slots.popleft()
             if self._missing() > 0:
                 self._wanted.set()
@@ -209,6 +200,7 @@ class SharedPacer:
             if (ask := self._ask()) is not None:
                 await self._leased(ask)
             else:
+                self._away_since, self._wait_s = None, FIRST_WAIT_S  # nobody misses it
                 with move_on_after(self._pause_s()):
                     await self._wanted.wait()
 
@@ -216,10 +208,13 @@ class SharedPacer:
         """Return what to ask the ledger for, or to tell it; None while there is nothing."""
         now = self._clock()
         hold_s = max(0.0, self._held_until - now)
-        if self._slowed or (self._holding and hold_s > 0):
+        self._holding = self._holding and hold_s > 0
+        if self._slowed or self._holding:
             return Ask(0, self._step_s, hold_s=hold_s if self._holding else 0.0, slowed=self._slowed)
-        if hold_s > 0 or self._missing() <= 0 or self._pause_s() > LEAD_S:
+        if hold_s > 0:
             return None
+        if self._missing() <= 0 or self._lasts_s(now) > LEAD_S:
+            return Ask(0, self._step_s) if self._is_to_heed(now) else None
         most = max(1, int(LEASED_S * self.pace_per_s()))
         return Ask(min(self._missing(), most), self._step_s, lead_s=self._far.trip_s + LEAD_S)
 
@@ -237,10 +232,16 @@ class SharedPacer:
         now = self._clock()
         if now < self._held_until:
             return self._held_until - now
-        if self._missing() <= 0:
-            return inf
+        lasts_s = self._lasts_s(now) if self._missing() > 0 else inf
+        return min(lasts_s, self._heard_at + HEEDED_S - now if self._slots else inf)
+
+    def _lasts_s(self, now: float) -> float:
+        """Return how long the slots last, until more must be asked for."""
         lasts_s = self._slots[-1] - now if self._slots else 0.0
         return max(LEAD_S, lasts_s - max(LEASED_S / 4, 2 * self._far.trip_s))
+
+    def _is_to_heed(self, now: float) -> bool:
+        return bool(self._slots) and now - self._heard_at >= HEEDED_S
 
     async def _leased(self, ask: Ask) -> None:
         asked_at, held_until = self._clock(), self._held_until
@@ -250,7 +251,7 @@ class SharedPacer:
         except (LedgerError, TimeoutError) as error:
             await self._wait_for_ledger(str(error) or f"no answer within {PATIENCE_S:g} s")
             return
-        now = self._clock()
+        now = self._heard_at = self._clock()
         self._away_since, self._wait_s = None, FIRST_WAIT_S
         self._far.read(asked_at, lease.now, now)
         self._slowed = self._slowed and not ask.slowed
@@ -271,6 +272,7 @@ class SharedPacer:
 
     async def _wait_for_ledger(self, reason: str) -> None:
         now, wait_s = self._clock(), self._wait_s
+        self._slots.clear()  # whoever holds all calls now could not be heard
         self._away_since = now if self._away_since is None else self._away_since
         self._troubled(reason, now - self._away_since, wait_s)
         self._wait_s = min(wait_s * 2, LONGEST_WAIT_S)

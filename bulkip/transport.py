@@ -24,7 +24,7 @@ from bulkip.losses import LOST_BY, after_sending, before_sending
 from bulkip.policy import Timeouts
 from bulkip.room import Room
 from bulkip.version import __version__
-from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply
+from bulkip.wire import Answer, ApiRequest, Failure, FailureKind, Reply, SendOff
 
 BODY_CAP = 8 * 2**20
 """So many decoded bytes of an answer are read; more is no answer of this API."""
@@ -97,12 +97,13 @@ class Transport:
         if connector is not None:
             await connector.close_all()
 
-    async def send(self, request: ApiRequest, send_off: Callable[[], None] = lambda: None) -> Reply:
+    async def send(self, request: ApiRequest, send_off: SendOff = lambda: None) -> Reply:
         """Post a request once and return the answer, or where on the way it was lost.
 
         Nothing is sent a second time here, whatever happens to the connection.
         `send_off` is called once: when the request is about to leave on a
-        connection that is there, or when there is none for it.
+        connection that is there, or when there is none for it. What it returns is
+        waited for before the request leaves.
         Raises RuntimeError for a write where none may be sent.
         """
         if not self._writes and _is_write(request):
@@ -117,8 +118,11 @@ class Transport:
         except LOST_BY as error:
             return before_sending(error, self._timeouts)
         finally:
-            send_off()
+            another_turn = send_off()
         with line:
+            if another_turn is not None:
+                await another_turn()
+                deadline = loop_clock()() + self._timeouts.attempt_s
             return await self._exchange(line, b"%b%d\r\n\r\n%b" % (script.head, len(body), body), deadline)
 
     async def _exchange(self, line: Line, request: bytes, deadline: float) -> Reply:

@@ -1,6 +1,6 @@
 """What goes over the wire and what it means: a request, its reply, and the verdict on it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -75,6 +75,8 @@ class Failure(Struct, frozen=True):
 
 
 Reply: TypeAlias = Answer | Failure
+SendOff: TypeAlias = Callable[[], Callable[[], Awaitable[None]] | None]
+"""Counts a call that is on its way; where that is too late for its turn, returns the wait for another."""
 
 
 class Verdict(Struct, frozen=True):

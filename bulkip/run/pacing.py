@@ -71,5 +71,5 @@ def pacer_of(
 
 
 def shared_headroom(limits: Limits) -> float:
-    """Return the headroom where processes share a rate: that of the job, unless it leaves it to us."""
+    """Return the headroom where processes share a rate: that of the job, unless it is the usual one."""
     return SHARED_HEADROOM if limits.headroom == Limits().headroom else limits.headroom

@@ -86,8 +86,9 @@ async def ask(pacer: SharedPacer, grants: list[float], times: int, connect_s: fl
     for _ in range(times):
         await pacer.acquire()
         await sleep(connect_s)
+        if (another_turn := pacer.leave()) is not None:
+            await another_turn()
         grants.append(current_time())
-        pacer.leave()
 
 
 async def collect(
@@ -150,13 +151,54 @@ async def test_leases_are_taken_in_batches(processes: int) -> None:
     assert book.granted <= calls + 250 * processes
 
 
-async def test_late_calls_do_not_crowd_a_window() -> None:
-    """Calls that are slow to leave, because each makes a connection first, cost slots, not the rate."""
-    rate = Rate(20, 1)
+@pytest.mark.parametrize("rate", [Rate(5, 1), Rate(20, 1), Rate(200, 1)], ids=str)
+@pytest.mark.parametrize("connect_s", [0.03, 0.12, 0.3])
+async def test_late_calls_do_not_crowd_a_window(rate: Rate, connect_s: float) -> None:
+    """Calls that are late for their slots, because each makes a connection first, wait for others."""
+    book = Book()
 
-    grants = await collect([pacer_at(Book(), (rate,))], waiters=8, each=20, connect_s=0.3)
+    grants = await collect(
+        [pacer_at(book, (rate,)) for _ in range(2)], waiters=8, each=5, connect_s=connect_s
+    )
 
     assert crowded(sorted(grants), rate) == []
+
+
+async def test_one_late_call_among_many_is_no_exception() -> None:
+    """A single call that makes a connection first comes at a slot like all others."""
+    book, rate, grants = Book(), Rate(5, 1), list[float]()
+    pacers = [pacer_at(book, (rate,)) for _ in range(2)]
+
+    async with create_task_group() as pacing:
+        for pacer in pacers:
+            pacing.start_soon(pacer.run)
+            pacing.start_soon(ask, pacer, grants, 3, 0.12)
+            for _ in range(4):
+                pacing.start_soon(ask, pacer, grants, 5)
+        await sleep(20)
+        pacing.cancel_scope.cancel()
+
+    assert len(grants) == 46
+    assert crowded(sorted(grants), rate) == []
+
+
+async def test_slots_far_ahead_are_given_up_for_a_cool_down() -> None:
+    """Where many share a low rate, each holds a slot seconds ahead; a cool-down is heeded all the same."""
+    book, rate, grants = Book(), Rate(1, 1), list[float]()
+    pacers = [pacer_at(book, (rate,)) for _ in range(20)]
+
+    async with create_task_group() as pacing:
+        for pacer in pacers:
+            pacing.start_soon(pacer.run)
+            pacing.start_soon(ask, pacer, grants, 100)
+        await sleep(3)
+        begun = current_time()
+        pacers[0].hold_until(begun + 60)
+        await sleep(70)
+        pacing.cancel_scope.cancel()
+
+    assert [at - begun for at in grants if begun + 0.7 < at < begun + 60] == []
+    assert len([at for at in grants if at >= begun + 60]) >= 8
 
 
 async def test_stalled_process_makes_up_for_nothing() -> None:

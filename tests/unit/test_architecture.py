@@ -19,9 +19,9 @@ FLOORS: Mapping[str, int] = {
     # rules
     "actions": 1, "addresses": 1, "answers": 1, "askedperiods": 1, "breaker": 1, "budget": 1, "ceiling": 1,
     "characters": 1, "classify": 1, "conditions": 1, "conflicts": 1, "course": 1, "csvfile": 1, "envelope": 1,
-    "exactjson": 1, "exitcode": 1, "expectations": 1, "followups": 1, "formdata": 1, "hostnames": 1,
-    "keys": 1, "leases": 1, "linefile": 1, "lockname": 1, "logins": 1, "nextcall": 1, "nights": 1,
-    "periodlabels": 1, "periods": 1, "plaintext": 1, "plan": 1, "proof": 1, "quantities": 1,
+    "exactjson": 1, "exitcode": 1, "expectations": 1, "farclock": 1, "followups": 1, "formdata": 1,
+    "hostnames": 1, "keys": 1, "leases": 1, "linefile": 1, "lockname": 1, "logins": 1, "nextcall": 1,
+    "nights": 1, "periodlabels": 1, "periods": 1, "plaintext": 1, "plan": 1, "proof": 1, "quantities": 1,
     "recipes": 1, "redact": 1, "redirects": 1, "reportpaths": 1, "retry": 1, "retryafter": 1, "rollout": 1,
     "safety": 1, "schedules": 1, "selection": 1, "shards": 1, "steps": 1, "stops": 1, "tally": 1,
     "templates": 1, "tolerance": 1,
