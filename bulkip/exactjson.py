@@ -25,8 +25,13 @@ class _Style:
 
     def text(self, value: JsonValue) -> str:
         """Return a value without decimals as JSON; raises TypeError when there are some."""
+        quoted = encode_basestring_ascii if self.ascii_only else encode_basestring
         if isinstance(value, str):  # a report has a million of them
-            return encode_basestring_ascii(value) if self.ascii_only else encode_basestring(value)
+            return quoted(value)
+        if isinstance(value, dict) and len(value) == 1 and self.indent is None:
+            ((name, only),) = value.items()
+            if isinstance(only, str):  # what get_ptr answers: for that the encoder is slow to begin
+                return f"{{{quoted(name)}{self.colon}{quoted(only)}}}"
         return _encoder(self).encode(value)
 
     def line(self, level: int) -> str:

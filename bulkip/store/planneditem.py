@@ -46,15 +46,16 @@ _read_json = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks arou
 def planned_item(row: Sequence[Any]) -> PlannedItem:
     """Return an item from the columns of `PLANNED_COLUMNS`."""
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, doubt, refused, found, unread = known
+    names, read_at, status, attempts, found, unread = known
+    tries = attempts or 0  # looked up once for three answers: how many, and two flags about the doubts
     return PlannedItem(
         _item(number, chain, key, step, action, ip, _read_json(form)[0], source, skip),
         generation,
         None if names is None else Before(tuple(_read_json(names)[0]), read_at),
         None if status is None else Status(status),
-        attempts,
-        bool(doubt),
-        bool(refused),
+        tries >> 2,
+        bool(tries & 2),
+        bool(tries & 1),
         bool(found),
         unread,
     )

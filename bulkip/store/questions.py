@@ -110,10 +110,8 @@ PROOF_COLUMNS = "proof.findings, proof.mode AS proof_mode, proof.decided AS proo
 PLANNED_COLUMNS = f"""
 SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM}, item.source, item.skip,
   item.generation, reading.names, reading.read_at, result.status,
-  (SELECT COALESCE(MAX(attempt.number), 0) FROM attempt WHERE attempt.item = item.number),
-  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt),
-  EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt
-    AND attempt.outcome = 'refused'),
+  (SELECT MAX(attempt.number) * 4 + MAX(attempt.in_doubt) * 2
+    + MAX(attempt.in_doubt AND attempt.outcome IS 'refused') FROM attempt WHERE attempt.item = item.number),
   sought.server IS NOT NULL,
   (SELECT reason FROM unread WHERE unread.item = item.number)
 """
