@@ -30,7 +30,7 @@ class Provider:
 @contextmanager
 def provider(folder: Path, *options: str) -> Iterator[Provider]:
     """Run `bulkip simulate` with these options on a free port until the block ends."""
-    log = folder / "requests.jsonl"
+    log = (folder / "requests.jsonl").absolute()  # the program starts elsewhere
     process = subprocess.Popen(
         [sys.executable, "-m", "bulkip", "simulate", "--port", "0", "--log", str(log), *options],
         stdout=subprocess.PIPE,
