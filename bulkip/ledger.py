@@ -147,11 +147,8 @@ def settings_of(url: str) -> str:
 
 
 def place_of(url: str) -> str:
-    """Return where a URL leads, without the login."""
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return "postgresql://..."
+    """Return where a URL leads, without the login; the URL is one that `make_table` took."""
+    given = conninfo_to_dict(url)
     port = f":{given['port']}" if given.get("port") else ""
     return f"postgresql://{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from anyio import CancelScope, create_task_group, current_time, fail_after, sleep
+from anyio import CancelScope, create_task_group, current_time, fail_after, move_on_after, sleep
 
 from bulkip.leases import Ask, Lease, Standing, leased
 from bulkip.model import Rate
@@ -278,6 +278,41 @@ async def test_nothing_goes_out_without_ledger() -> None:
     assert len([at for at in grants if at > back]) >= 40
     assert told[0][0] == "nobody there"
     assert 50 < told[-1][1] <= 61
+
+
+async def test_slots_far_ahead_are_given_up_without_ledger() -> None:
+    """A slot seconds ahead is not used when nobody can say whether all calls are held meanwhile."""
+    book, grants = Book(), list[float]()
+
+    async with create_task_group() as pacing:
+        for pacer in [pacer_at(book, (Rate(1, 1),)) for _ in range(20)]:
+            pacing.start_soon(pacer.run)
+            pacing.start_soon(ask, pacer, grants, 100)
+        await sleep(3)
+        book.away, gone = True, current_time()
+        await sleep(20)
+        pacing.cancel_scope.cancel()
+
+    assert [at - gone for at in grants if at > gone + 0.7] == []
+
+
+async def test_trouble_that_passed_unseen_does_not_add_up() -> None:
+    """A ledger that was away once, and then not needed for an hour, has not been away for an hour."""
+    book, told = Book(), list[tuple[str, float]]()
+    pacer = pacer_at(book, (Rate(50, 1),), told=told)
+
+    async with create_task_group() as pacing:
+        pacing.start_soon(pacer.run)
+        for pause_s in (0.0, 3600.0):
+            await sleep(pause_s)
+            book.away = True
+            with move_on_after(1):
+                await pacer.acquire()
+            book.away = False
+        pacing.cancel_scope.cancel()
+
+    assert len(told) > 2
+    assert max(away_s for _, away_s in told) < 10
 
 
 async def test_given_up_permission_is_no_call() -> None:
