@@ -1,6 +1,7 @@
 """How processes pace their calls together: within the rate, close to it, and not at all without ledger."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
@@ -107,6 +108,18 @@ async def collect(
     return grants
 
 
+@asynccontextmanager
+async def asking(pacers: Sequence[SharedPacer], grants: list[float], waiters: int = 1) -> AsyncIterator[None]:
+    """Let so many waiters of each pacer ask over and over until the block ends."""
+    async with create_task_group() as pacing:
+        for pacer in pacers:
+            pacing.start_soon(pacer.run)
+            for _ in range(waiters):
+                pacing.start_soon(ask, pacer, grants, 1000)
+        yield
+        pacing.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("rates", RATES)
 @pytest.mark.parametrize("processes", [1, 3, 8])
 @pytest.mark.parametrize("trip_s", [0.0005, 0.02])
@@ -187,15 +200,11 @@ async def test_slots_far_ahead_are_given_up_for_a_cool_down() -> None:
     book, rate, grants = Book(), Rate(1, 1), list[float]()
     pacers = [pacer_at(book, (rate,)) for _ in range(20)]
 
-    async with create_task_group() as pacing:
-        for pacer in pacers:
-            pacing.start_soon(pacer.run)
-            pacing.start_soon(ask, pacer, grants, 100)
+    async with asking(pacers, grants):
         await sleep(3)
         begun = current_time()
         pacers[0].hold_until(begun + 60)
         await sleep(70)
-        pacing.cancel_scope.cancel()
 
     assert [at - begun for at in grants if begun + 0.7 < at < begun + 60] == []
     assert len([at for at in grants if at >= begun + 60]) >= 8
@@ -224,16 +233,11 @@ async def test_cool_down_of_one_holds_all() -> None:
     book, rate = Book(), Rate(100, 1)
     pacers, grants = [pacer_at(book, (rate,)) for _ in range(3)], list[float]()
 
-    async with create_task_group() as pacing:
-        for pacer in pacers:
-            pacing.start_soon(pacer.run)
-            for _ in range(5):
-                pacing.start_soon(ask, pacer, grants, 1000)
+    async with asking(pacers, grants, waiters=5):
         await sleep(2)
         begun = current_time()
         pacers[0].hold_until(begun + 10)
         await sleep(12)
-        pacing.cancel_scope.cancel()
 
     assert [at - begun for at in grants if begun + 0.3 < at < begun + 10] == []
     assert len([at for at in grants if begun + 10 <= at]) > 150
@@ -244,16 +248,11 @@ async def test_pace_that_one_halved_is_halved_for_all() -> None:
     book, rate = Book(), Rate(100, 1)
     pacers, grants = [pacer_at(book, (rate,)) for _ in range(2)], list[float]()
 
-    async with create_task_group() as pacing:
-        for pacer in pacers:
-            pacing.start_soon(pacer.run)
-            for _ in range(5):
-                pacing.start_soon(ask, pacer, grants, 1000)
+    async with asking(pacers, grants, waiters=5):
         await sleep(2)
         begun = current_time()
         pacers[0].slow_down()
         await sleep(1)
-        pacing.cancel_scope.cancel()
 
     assert 0.4 * 70 <= len([at for at in grants if begun + 0.3 <= at < begun + 1]) <= 0.65 * 70
 
@@ -263,16 +262,12 @@ async def test_nothing_goes_out_without_ledger() -> None:
     book, told, grants = Book(), list[tuple[str, float]](), list[float]()
     pacer = pacer_at(book, (Rate(50, 1),), told=told)
 
-    async with create_task_group() as pacing:
-        pacing.start_soon(pacer.run)
-        for _ in range(5):
-            pacing.start_soon(ask, pacer, grants, 1000)
+    async with asking([pacer], grants, waiters=5):
         await sleep(2)
         book.away, gone = True, current_time()
         await sleep(60)
         book.away, back = False, current_time()
         await sleep(LONGEST_WAIT_S + 1)
-        pacing.cancel_scope.cancel()
 
     assert [at for at in grants if gone + 0.3 < at < back] == []
     assert len([at for at in grants if at > back]) >= 40
@@ -284,14 +279,10 @@ async def test_slots_far_ahead_are_given_up_without_ledger() -> None:
     """A slot seconds ahead is not used when nobody can say whether all calls are held meanwhile."""
     book, grants = Book(), list[float]()
 
-    async with create_task_group() as pacing:
-        for pacer in [pacer_at(book, (Rate(1, 1),)) for _ in range(20)]:
-            pacing.start_soon(pacer.run)
-            pacing.start_soon(ask, pacer, grants, 100)
+    async with asking([pacer_at(book, (Rate(1, 1),)) for _ in range(20)], grants):
         await sleep(3)
         book.away, gone = True, current_time()
         await sleep(20)
-        pacing.cancel_scope.cancel()
 
     assert [at - gone for at in grants if at > gone + 0.7] == []
 
