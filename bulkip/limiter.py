@@ -17,6 +17,7 @@ from anyio import Event, sleep_until
 from bulkip.clock import loop_clock
 from bulkip.leases import halved, share_at
 from bulkip.model import Rate
+from bulkip.queueing import wait_for
 
 SLOT_S = 0.010
 CATCH_UP_S, CATCH_UP_IN_SLOTS_S = 0.005, 0.010
@@ -107,14 +108,7 @@ class Pacer:
         given = Event()
         self._waiting.append(given)
         self._stirred.set()
-        try:
-            await given.wait()
-        except BaseException:
-            if given in self._waiting:
-                self._waiting.remove(given)
-            else:
-                self.leave()
-            raise
+        await wait_for(given, self._waiting, self.leave)
 
     def is_free(self, now: float) -> bool:
         """Say whether nobody waits, and every rate allows one more call at this moment."""

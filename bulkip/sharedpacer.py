@@ -16,6 +16,7 @@ from bulkip.clock import loop_clock
 from bulkip.farclock import FarClock
 from bulkip.leases import Ask, Lease, share_at
 from bulkip.model import Rate
+from bulkip.queueing import wait_for
 
 LEASED_S = 0.2
 """So much is leased at once: fewer questions, but a killed process leaves as much of the rate unused.
@@ -95,14 +96,7 @@ class SharedPacer:
 
     async def _given(self, given: Event) -> None:
         self._stir()
-        try:
-            await given.wait()
-        except BaseException:
-            if given in self._waiting:
-                self._waiting.remove(given)
-            else:
-                self.leave()
-            raise
+        await wait_for(given, self._waiting, self.leave)
 
     def is_free(self, now: float) -> bool:
         """Say whether nobody waits, and a slot is there for this moment."""

@@ -28,8 +28,8 @@ FLOORS: Mapping[str, int] = {
     # doors
     "clock": 2, "connections": 2, "csvtargets": 2, "hookcommand": 2, "inputfile": 2, "jobfile": 2,
     "jsonltargets": 2, "ledger": 2, "limiter": 2, "listing": 2, "lock": 2, "logs": 2, "losses": 2,
-    "notices": 2, "pipedinput": 2, "planfile": 2, "progress": 2, "reports": 2, "resolver": 2, "room": 2,
-    "settings": 2, "sharedpacer": 2, "simulator": 2, "sources": 2, "store": 2, "targets": 2,
+    "notices": 2, "pipedinput": 2, "planfile": 2, "progress": 2, "queueing": 2, "reports": 2, "resolver": 2,
+    "room": 2, "settings": 2, "sharedpacer": 2, "simulator": 2, "sources": 2, "store": 2, "targets": 2,
     "texttargets": 2, "transport": 2, "webhook": 2,
     # engine
     "access": 3, "allowance": 3, "brake": 3, "checker": 3, "client": 3, "feeds": 3, "gate": 3, "inquiry": 3,
