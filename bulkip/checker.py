@@ -15,7 +15,7 @@ from bulkip.hostnames import ptr_names
 from bulkip.model import Before, Purpose
 from bulkip.proof import Proof
 from bulkip.scheduler import Turn
-from bulkip.store import PlannedItem, RunReader
+from bulkip.store import PlannedItem, WorkLeft
 from bulkip.verifier import Look, Verifier
 from bulkip.worker import Worker
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class CheckingFeed(Generic[T]):
     """Gives every item that has no result yet."""
 
-    def __init__(self, reader: RunReader, enter: Callable[[PlannedItem], Awaitable[T | None]]) -> None:
+    def __init__(self, reader: WorkLeft, enter: Callable[[PlannedItem], Awaitable[T | None]]) -> None:
         """Page through the store; `enter` takes an item up, unless a check has no opinion on it."""
         self._reader = reader
         self._enter = enter

@@ -7,7 +7,7 @@ from math import inf
 from anyio import to_thread
 
 from bulkip.scheduler import Turn
-from bulkip.store import Beforehand, PlannedItem, RunReader, Sought
+from bulkip.store import Beforehand, PlannedItem, Sought, WorkLeft
 from bulkip.verifier import Look
 
 PAGE = 500
@@ -49,7 +49,7 @@ class SeekingFeed:
 class ReadingFeed:
     """Gives every write whose value before is still to be read."""
 
-    def __init__(self, reader: RunReader, enter: Callable[[PlannedItem], Turn]) -> None:
+    def __init__(self, reader: WorkLeft, enter: Callable[[PlannedItem], Turn]) -> None:
         """Page through the store; `enter` makes the turn of an item."""
         self._reader = reader
         self._enter = enter
@@ -105,7 +105,7 @@ class TracingFeed:
 class VerifyingFeed:
     """Gives every item that is to be proved."""
 
-    def __init__(self, reader: RunReader, since: float) -> None:
+    def __init__(self, reader: WorkLeft, since: float) -> None:
         """Page through the store; proofs from before this time, in Unix seconds, are made again."""
         self._reader = reader
         self._since = since
@@ -134,7 +134,7 @@ class ApplyingFeed:
     """Gives the items of one address after the other."""
 
     def __init__(
-        self, reader: RunReader, enter: Enter, enter_now: EnterNow = lambda _chain: None, most: float = inf
+        self, reader: WorkLeft, enter: Enter, enter_now: EnterNow = lambda _chain: None, most: float = inf
     ) -> None:
         """Page through the store; `enter` finds the first item of a chain that is still to do.
 

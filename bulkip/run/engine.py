@@ -28,7 +28,7 @@ from bulkip.run.pacing import SharedRate, pacer_of
 from bulkip.run.planning import Prepared
 from bulkip.run.seams import remembered_s
 from bulkip.settings import Job
-from bulkip.store import RunReader, RunWriter, open_writer
+from bulkip.store import RunWriter, WorkLeft, open_writer
 from bulkip.store.recount import ALLOWED_IN
 from bulkip.transport import Transport
 from bulkip.wire import ApiRequest, Reply, Verdict
@@ -72,7 +72,7 @@ class Engine:
     worker: Worker
     access: Access
     writer: RunWriter
-    reader: RunReader
+    reader: WorkLeft
     brake: Brake
     start: int
 
@@ -99,7 +99,7 @@ async def open_engine(
         if start is None:
             await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
             await writer.remember(LIMITER, endpoint.shared.place if endpoint.shared else None)
-        with await to_thread.run_sync(RunReader, prepared.run_dir) as reader:
+        with await to_thread.run_sync(WorkLeft, prepared.run_dir) as reader:
             wire_to = transport_to(endpoint, prepared.job, writes=writes)
             async with wire_to as wire, create_task_group() as pacing:
                 ages_s = await _ages_s(prepared, endpoint, reader)
@@ -133,13 +133,13 @@ def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False) -> Trans
 def allowance_of(prepared: Prepared) -> Allowance:
     """Return what one start of a run may spend."""
     job, safety = prepared.job, prepared.job.safety
-    with RunReader(prepared.run_dir) as reader:
+    with WorkLeft(prepared.run_dir) as reader:
         items = reader.items()
     ceiling = Ceiling(safety.max_failed, safety.min_sample, items)
     return Allowance(job.retry.budget, ceiling, job.timeouts.job_s)
 
 
-async def _ages_s(prepared: Prepared, endpoint: Endpoint, reader: RunReader) -> list[float]:
+async def _ages_s(prepared: Prepared, endpoint: Endpoint, reader: WorkLeft) -> list[float]:
     """Return how many seconds ago calls were sent that still count within the longest window of this run.
 
     A call without an end was under way when the run was killed: it was sent

@@ -25,7 +25,7 @@ from bulkip.run.signals import Signals
 from bulkip.run.stages import Stage, StageEnd, StageRules, log_out
 from bulkip.settings import Job, thawed_job
 from bulkip.stops import Stop, StopKind
-from bulkip.store import RunHeader, RunReader
+from bulkip.store import RunHeader, WorkLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def verify(folder: Path, options: RunOptions, desk: Desk, doubt: Doubt) -> Concl
     this look alone: 3 when some address is not proved. Raises UsageError when
     there is nothing to prove, Locked when somebody is at this run.
     """
-    with RunReader(folder) as reader:
+    with WorkLeft(folder) as reader:
         header = reader.header()
     job = _job_of(header, options, doubt)
     _refuse_nothing_to_prove(folder, job, options, header)
@@ -57,7 +57,7 @@ def verify(folder: Path, options: RunOptions, desk: Desk, doubt: Doubt) -> Concl
         locks.take_account(reach.account)
         locks.take_run(folder)
         way = Way(options, desk, place_reports(reports, folder), signals)
-        with RunReader(folder) as reader:
+        with WorkLeft(folder) as reader:
             prepared = Prepared(folder, reader.header(), job, reader.items(), writes=0, repeated=0)
         return _concluded(prepared, *_proved_again(prepared, reach, way), way)
 
@@ -78,7 +78,7 @@ def _refuse_nothing_to_prove(folder: Path, job: Job, options: RunOptions, header
         raise UsageError(f"{folder.name}: this run is a check and wrote nothing; check its job again instead")
     if options.simulate and not header.simulated:
         raise UsageError(f"{folder.name}: this run was real; a simulator does not know what it wrote")
-    with RunReader(folder) as reader:
+    with WorkLeft(folder) as reader:
         if not reader.proofs_left(time.time()):
             raise UsageError(
                 f"{folder.name}: this run has no PTR record as wanted; nothing is to be verified"
@@ -99,7 +99,7 @@ def _proved_again(prepared: Prepared, reach: Reach, way: Way) -> tuple[Stop | No
     began = time.time()
     way.signals.hold()
     try:
-        with RunReader(prepared.run_dir) as reader:
+        with WorkLeft(prepared.run_dir) as reader:
             number = reader.last_start().get("number")
         start = number if isinstance(number, int) else None
         allowance = allowance_of(prepared)
@@ -119,7 +119,7 @@ def _concluded(prepared: Prepared, stop: Stop | None, began: float, way: Way) ->
     counts, left, problems = Counts(), 0, dict[str, str]()
     try:
         counts = count(prepared.run_dir)
-        with RunReader(prepared.run_dir) as reader:
+        with WorkLeft(prepared.run_dir) as reader:
             left = reader.proofs_left(began)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)

@@ -14,6 +14,7 @@ from bulkip.store.discoveries import (
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, Narrowing, RunHistory, of_address, own_cells
+from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import Change, PlannedItem
 from bulkip.store.planperiods import PlanPeriods
 from bulkip.store.proofs import Proofs, unlooked
@@ -22,12 +23,14 @@ from bulkip.store.reader import RunReader, StoredRow
 from bulkip.store.rebase import carry_over, replace_store
 from bulkip.store.reopening import reopen
 from bulkip.store.schema import RunHeader
+from bulkip.store.workleft import WorkLeft
 from bulkip.store.writer import RunWriter, open_writer
 
 __all__ = [
     "COLLECTED_BY",
     "PROOF_REQUIRED",
     "TO_DO_AGAIN",
+    "WHOLE_RUN",
     "Attempt",
     "Beforehand",
     "CallFigures",
@@ -36,6 +39,7 @@ __all__ = [
     "Frozen",
     "Narrowing",
     "Outcome",
+    "Part",
     "PlanPeriods",
     "PlannedItem",
     "Proofs",
@@ -46,6 +50,7 @@ __all__ = [
     "Sought",
     "Span",
     "StoredRow",
+    "WorkLeft",
     "Writing",
     "account_servers",
     "carry_over",

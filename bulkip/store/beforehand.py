@@ -8,8 +8,8 @@ from bulkip.actions.checks import LOOKUP
 from bulkip.model import Status
 from bulkip.store.planneditem import PlannedItem
 from bulkip.store.questions import ITEMS, SOUGHT, UNTRACED
-from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
+from bulkip.store.workleft import WorkLeft
 
 RIVALS = f"""
 WITH main AS (
@@ -31,12 +31,14 @@ class Sought:
     servers: tuple[str, ...]
 
 
-class Beforehand(RunReader):
+class Beforehand(WorkLeft):
     """Owns a reading connection that knows what is to be found out, and what was found out so far."""
 
     def lookups_left(self) -> int:
         """Count the addresses whose server is still to be found."""
-        return self._number(f"SELECT COUNT(DISTINCT item.ip) {self.undone()[0]} WHERE {SOUGHT}")
+        return self._number(
+            f"SELECT COUNT(DISTINCT item.ip) {self.undone()[0]} WHERE {self._limited(SOUGHT)}"
+        )
 
     def account(self) -> tuple[int, tuple[str, ...]]:
         """Return how many servers the account is known to have, and which were not looked into yet."""
@@ -49,7 +51,8 @@ class Beforehand(RunReader):
         """Return the next addresses whose server is to be found, behind the item `after`."""
         with storage_errors(self.path):
             items, number = self.undone()
-            sql = f"SELECT item.ip {items} WHERE {SOUGHT} AND {number} > ? ORDER BY {number} LIMIT ?"
+            sought = self._limited(SOUGHT)
+            sql = f"SELECT item.ip {items} WHERE {sought} AND {number} > ? ORDER BY {number} LIMIT ?"
             found = tuple(dict.fromkeys(ip for (ip,) in self._db.execute(sql, (after, most))))
         marks = ",".join("?" * len(found))
         planned = self._planned(f"WHERE item.ip IN ({marks}) ORDER BY item.number", found)
@@ -78,7 +81,7 @@ class Beforehand(RunReader):
 
     def leads_left(self) -> int:
         """Count the writes of which nobody has asked yet where their names lead."""
-        return self._number(f"SELECT COUNT(*) {self.undone()[0]} WHERE {UNTRACED}")
+        return self._count_undone(UNTRACED)
 
     def to_trace(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose names are to be resolved, in plan order."""

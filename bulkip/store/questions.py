@@ -83,8 +83,8 @@ WHERE attempt.in_doubt AND attempt.purpose = 'call' AND item.writes AND result.s
 """How many writes have no result, and may have happened."""
 WHOLE_CHAINS = """
 item.number >= ? AND item.number < COALESCE(
-  (SELECT number FROM item WHERE number > ? AND chain > ? ORDER BY number LIMIT 1), 1 << 62)
-AND item.chain IN (SELECT value FROM json_each(?))
+  (SELECT number FROM item WHERE number > ? AND chain > ? ORDER BY number LIMIT 1), 9223372036854775807)
+AND item.chain IN ({marks})
 """
 OUTCOME: Final = (
     "number", "key", "action", "ip", "form", "source", "status", "error_class", "error_code", "message",

@@ -26,14 +26,11 @@ from bulkip.store.questions import (
     NARROWED,
     PLANNED_COLUMNS,
     PROOF_REQUIRED,
-    PROVABLE,
     ROW_COLUMNS,
     TODO,
     TRAFFIC_READ,
     UNFINISHED,
     UNPROVED,
-    UNREAD,
-    WHOLE_CHAINS,
     among,
 )
 from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
@@ -203,10 +200,6 @@ class RunReader:
             row = self._db.execute(ADDRESSES_TO_WRITE).fetchone()
         return int(row[0]), int(row[1])
 
-    def reads_left(self) -> int:
-        """Count the PTR writes whose value before is not known yet."""
-        return self._count_undone(UNREAD)
-
     def addresses_left(self) -> int:
         """Count the addresses that this run still writes to."""
         with storage_errors(self.path):
@@ -242,48 +235,6 @@ class RunReader:
     def items_planned(self) -> Iterator[PlannedItem]:
         """Yield the items of the plan, in order, with what is known of each."""
         return self._planned("ORDER BY item.number", ())
-
-    def to_read(self, after: int, most: int) -> list[PlannedItem]:
-        """Return the next writes whose value before is not known yet, in plan order."""
-        return list(self._next_undone(UNREAD, after, most))
-
-    def to_verify(self, after: int, most: int, since: float) -> list[PlannedItem]:
-        """Return the next items to prove, in plan order: those without a proof that holds since that time."""
-        where = f"WHERE item.number > ? AND {PROVABLE} ORDER BY item.number LIMIT ?"
-        return list(self._planned(where, (after, since, most)))
-
-    def to_check(self, after: int, most: int) -> list[PlannedItem]:
-        """Return the next items that have no result yet, in plan order."""
-        return list(self._next_undone("result.status IS NULL", after, most))
-
-    def proofs_left(self, since: float) -> int:
-        """Count the items that are to be proved; `since` is in Unix seconds."""
-        with storage_errors(self.path):
-            sql = f"SELECT COUNT(*) {ITEMS} WHERE {PROVABLE}"
-            return int(self._db.execute(sql, (since,)).fetchone()[0])
-
-    def to_apply(self, after: int, most: int) -> list[tuple[PlannedItem, ...]]:
-        """Return the next chains with an item to do, each whole; `after` is a chain, `most` bounds them."""
-        items, number = self.undone()
-        sql = f"SELECT item.chain {items} WHERE {number} > ? AND item.chain > ? AND result.status IS NULL"
-        with storage_errors(self.path):
-            found = self._db.execute(f"{sql} ORDER BY {number} LIMIT ?", (after, after, most)).fetchall()
-        wanted = sorted({chain for (chain,) in found})
-        if not wanted:
-            return []
-        # a chain bears the number of its first item, and ends where the next one begins
-        values = (wanted[0], wanted[-1], wanted[-1], json.dumps(wanted))
-        chains: dict[int, list[PlannedItem]] = {chain: [] for chain in wanted}
-        for planned in self._planned(f"WHERE {WHOLE_CHAINS} ORDER BY item.number", values):
-            chains[planned.item.chain].append(planned)
-        return [tuple(chain) for chain in chains.values()]
-
-    def _next_undone(self, condition: str, after: int, most: int) -> Iterator[PlannedItem]:
-        """Yield the next items of a condition that those with a result do not meet."""
-        items, number = self.undone()
-        where = f"WHERE {number} > ? AND {condition} ORDER BY {number} LIMIT ?"
-        for row in self._pages(f"{PLANNED_COLUMNS} {items} {where}", (after, most)):
-            yield planned_item(row)
 
     def _planned(self, tail: str, values: tuple[int | float | str, ...]) -> Iterator[PlannedItem]:
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):

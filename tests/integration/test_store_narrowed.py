@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkip.model import Before, Item, Result, Status
-from bulkip.store import Beforehand, Choice, RunReader, open_writer, reopen
+from bulkip.store import Beforehand, Choice, Part, WorkLeft, open_writer, reopen
 from bulkip.store.questions import TODO
 from tests.storedruns import frozen, item, nothing, settle
 
@@ -82,7 +82,7 @@ def test_narrowing_changes_no_answer(ends: list[Status | None], read: set[int]) 
 
         reopen(folder, UNKNOWN)
 
-        with RunReader(folder) as reader:
+        with WorkLeft(folder) as reader:
             assert reader.undone()[0] == TODO
         assert answers(folder) == among_all
 
@@ -95,7 +95,7 @@ def test_item_that_ends_later_is_not_to_do_any_more(tmp_path: Path) -> None:
 
     ended(tmp_path, plan, [Status.CHANGED, Status.OK, Status.CHANGED], set())
 
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         assert [one.item.number for chain in reader.to_apply(0, 9) for one in chain] == [3, 4]
         assert (reader.items_left(), reader.writes_left(), reader.is_open()) == (1, 0, True)
 
@@ -109,7 +109,7 @@ def test_retried_item_is_to_do_again(tmp_path: Path) -> None:
 
     reopen(tmp_path, Choice((Status.FAILED,)))
 
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         assert ([one.item.number for one in reader.to_check(0, 9)], reader.items_left()) == ([1], 1)
 
 
@@ -121,7 +121,7 @@ def test_finished_chains_are_passed_over(tmp_path: Path) -> None:
     ends[41], ends[79] = None, None
     ended(tmp_path, plan, ends, set())
 
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         found = reader.to_apply(0, 10)
 
     assert [[one.item.number for one in chain] for chain in found] == [[41, 42], [79, 80]]
@@ -136,5 +136,46 @@ def test_run_is_open_until_its_last_item_has_ended(tmp_path: Path, left: int) ->
 
     ended(tmp_path, plan, [None if place == left else end for place, end in enumerate(ends)], set())
 
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         assert reader.is_open()
+
+
+@given(
+    ends=st.lists(st.sampled_from([None, Status.OK, Status.UNKNOWN]), min_size=12, max_size=12),
+    read=st.sets(st.integers(1, 12)),
+    border=st.integers(0, 6),
+    narrowed=st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_parts_share_the_work_of_the_whole(
+    *, ends: list[Status | None], read: set[int], border: int, narrowed: bool
+) -> None:
+    """What two parts are given, one after the other, is what one would be given for the whole run."""
+    plan = pairs(6)
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "run"
+        frozen(place, plan)
+        ended(place, plan, ends, read)
+        if narrowed:
+            reopen(place, UNKNOWN)
+
+        with Beforehand(place) as whole:
+            work, counts = _work(whole), _counts(whole)
+        shared: list[object] = []
+        counted = [0] * len(counts)
+        for part in (Part(last=2 * border), Part(first=2 * border + 1)):
+            with Beforehand(place, part) as reader:
+                shared += _work(reader)
+                counted = [one + more for one, more in zip(counted, _counts(reader), strict=True)]
+
+        assert sorted(repr(one) for one in shared) == sorted(repr(one) for one in work)
+        assert counted == counts
+
+
+def _work(reader: Beforehand) -> list[object]:
+    pages = (reader.to_apply, reader.to_read, reader.to_check, reader.to_trace, reader.to_look_up)
+    return [one for page in pages for one in page(0, 100)]
+
+
+def _counts(reader: Beforehand) -> list[int]:
+    return [reader.items_left(), reader.reads_left(), reader.lookups_left(), reader.leads_left()]

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from bulkip.model import Before, ErrorClass, Item, Purpose, Result, Status
 from bulkip.safety import PlannedChanges
-from bulkip.store import Choice, RunReader, RunWriter, open_writer, reopen
+from bulkip.store import Choice, RunWriter, WorkLeft, open_writer, reopen
 from tests.storedruns import SENT_AT, attempt, frozen, item, nothing, outcome, settle
 
 Work = Callable[[RunWriter], Awaitable[None]]
 FAILED = Result(Status.FAILED, ErrorClass.INVALID, "-1", "malformed IP", 200)
 
 
-def stored(folder: Path, plan: Sequence[Item], work: Work) -> RunReader:
+def stored(folder: Path, plan: Sequence[Item], work: Work) -> WorkLeft:
     """Freeze a plan, do some work on it, and open the store to read."""
     frozen(folder, plan)
     wrote(folder, work)
-    return RunReader(folder)
+    return WorkLeft(folder)
 
 
 def wrote(folder: Path, work: Work) -> None:
@@ -140,12 +140,12 @@ def test_reopened_item_waits_for_the_result_of_its_new_generation(tmp_path: Path
     with stored(tmp_path, [item(1)], fail):
         pass
     assert reopen(tmp_path, Choice((Status.FAILED,))) == 1
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         assert [row["status"] for row in reader.rows()] == ["not_run"]
 
     wrote(tmp_path, succeed)
 
-    with RunReader(tmp_path) as reader:
+    with WorkLeft(tmp_path) as reader:
         assert ([row["status"] for row in reader.rows()], reader.class_counts()) == (["changed"], {})
 
 
