@@ -10,12 +10,13 @@ SPANS = """
 SELECT start, MIN(sent_at), MAX(sent_at), COUNT(*) FROM attempt GROUP BY start ORDER BY start DESC LIMIT ?
 """
 PACES = """
-SELECT CAST((sent_at - ?1) / ?2 AS INTEGER) AS bucket, COUNT(*),
-  SUM(finished_at IS NULL OR outcome NOT IN ('success', 'empty', 'pending'))
-FROM attempt WHERE start = ?3 GROUP BY 1 ORDER BY 1
+SELECT CAST(ROUND((sent_at - ?) * 1000000) AS BIGINT) / ? AS bucket, COUNT(*),
+  COUNT(*) FILTER (WHERE finished_at IS NULL OR outcome NOT IN ('success', 'empty', 'pending'))
+FROM attempt WHERE start = ? GROUP BY 1 ORDER BY 1
 """
 LATENCIES = """
-SELECT MAX(CAST(ROUND((finished_at - sent_at) * 10000) AS INTEGER), 0) AS tenths, COUNT(*)
+SELECT CAST(ROUND(CASE WHEN finished_at > sent_at THEN finished_at - sent_at ELSE 0 END * 10000) AS BIGINT)
+  AS tenths, COUNT(*)
 FROM attempt WHERE finished_at IS NOT NULL AND outcome IS NOT NULL
   AND (purpose = 'call' OR NOT EXISTS (SELECT 1 FROM attempt WHERE purpose = 'call'))
 GROUP BY 1 ORDER BY 1
@@ -41,9 +42,9 @@ class CallFigures(RunHistory):
         """Return the newest starts that sent anything, the oldest of them first."""
         return [Span(*row) for row in self._select(SPANS, most)][::-1]
 
-    def paces(self, span: Span, width_s: float) -> list[tuple[int, int, int]]:
+    def paces(self, span: Span, width_s: int) -> list[tuple[int, int, int]]:
         """Return bucket, calls and calls without success for each stretch in which calls were sent."""
-        return [tuple(row) for row in self._select(PACES, span.first_at, width_s, span.start)]
+        return [tuple(row) for row in self._select(PACES, span.first_at, width_s * 1_000_000, span.start)]
 
     def latencies(self) -> list[tuple[int, int]]:
         """Return how long answers took, in tenths of a millisecond, and how often, in order.

@@ -8,7 +8,10 @@ from bulkip.proof import Lead, Leading
 from bulkip.store.questions import ITEMS, UNTRACED
 from bulkip.store.statements import HOLDING, LEAD, SERVER, SERVERS, SHOWN, UNREAD, Statement
 
-NOT_LED = f"INSERT OR IGNORE INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS} WHERE {UNTRACED}"
+NOT_LED = (
+    f"INSERT INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS} WHERE {UNTRACED} "
+    "ON CONFLICT DO NOTHING"
+)
 
 
 def found_server(item: Item, server: str) -> Statement:

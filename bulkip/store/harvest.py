@@ -16,7 +16,7 @@ Asked: TypeAlias = tuple[int, int, str, str, str]
 """What a reading is known by: first and last second of its period, summary, unbilled, address."""
 
 READINGS = f"""
-SELECT CAST(json_extract(item.form, '$.period_start') AS INTEGER), {STOP},
+SELECT CAST(json_extract(item.form, '$.period_start') AS BIGINT), {STOP},
   json_extract(item.form, '$.summary'), json_extract(item.form, '$.unbilled'), item.ip,
   result.value, result.empty, result.message, result.settled_at
 FROM item JOIN result ON result.item = item.number AND result.generation = item.generation

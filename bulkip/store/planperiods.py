@@ -4,8 +4,8 @@ from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
 
 SPANS = """
-SELECT CAST(json_extract(form, '$.period_start') AS INTEGER) AS began,
-  CAST(json_extract(form, '$.period_stop') AS INTEGER) AS ended
+SELECT CAST(json_extract(form, '$.period_start') AS BIGINT) AS began,
+  CAST(json_extract(form, '$.period_stop') AS BIGINT) AS ended
 FROM item WHERE json_extract(form, '$.period_start') IS NOT NULL GROUP BY 1, 2 ORDER BY MIN(number) LIMIT ?
 """
 IDLE = "SELECT NOT EXISTS (SELECT 1 FROM item) OR EXISTS (SELECT 1 FROM item WHERE action = 'get_traffic')"

@@ -10,7 +10,8 @@ from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
 
 TALLY = f"""
-SELECT proof.mode, SUM(proof.holds), SUM(NOT proof.holds AND proof.decided), SUM(NOT proof.decided),
+SELECT proof.mode, COUNT(*) FILTER (WHERE proof.holds),
+  COUNT(*) FILTER (WHERE NOT proof.holds AND proof.decided), COUNT(*) FILTER (WHERE NOT proof.decided),
   MAX(proof.proved_at)
 {ITEMS} WHERE proof.item IS NOT NULL GROUP BY proof.mode ORDER BY 5
 """
@@ -20,7 +21,7 @@ UNLOOKED = (
 ASTRAY = f"""
 SELECT item.source, item.ip, COALESCE(result.message, proof.reason), COUNT(*) OVER ()
 {ITEMS} WHERE result.status = '{Status.MISMATCH}'
-  OR (proof.holds = 0 AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}'))
+  OR (NOT proof.holds AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}'))
 ORDER BY item.number LIMIT ?
 """
 

@@ -12,17 +12,18 @@ COLLECTED_BY = "collected by run "
 """How the note of an item begins that was not asked, because an earlier run had its reading."""
 OVER = "periods_until_s"
 """The setting that a run keeps about its plan: until when a period was over, in Unix seconds."""
-STOP = "CAST(json_extract(item.form, '$.period_stop') AS INTEGER)"
+STOP = "CAST(json_extract(item.form, '$.period_stop') AS BIGINT)"
 TRAFFIC_READ = f"item.action = 'get_traffic' AND result.status = '{Status.OK}'"
 UNFINISHED = f"""
-CASE WHEN {TRAFFIC_READ} THEN {STOP} > MIN(result.settled_at,
-  COALESCE((SELECT json_extract(value, '$.{OVER}') FROM run WHERE name = 'settings'), result.settled_at))
-ELSE 0 END
+CASE WHEN {TRAFFIC_READ} THEN {STOP} > result.settled_at OR {STOP} > COALESCE(
+  (SELECT CAST(json_extract(value, '$.{OVER}') AS DOUBLE PRECISION) FROM run WHERE name = 'settings'),
+  result.settled_at)
+ELSE FALSE END
 """
 """Whether a reading is of a period that was not over when the run was planned, or when it was made."""
 STATUS = f"""
 CASE
-  WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
+  WHEN result.status = '{Status.CHANGED}' AND proof.holds IS NOT TRUE
     AND (SELECT value FROM run WHERE name = '{PROOF_REQUIRED}') = 'true' THEN '{Status.UNVERIFIED}'
   WHEN result.status IS NOT NULL THEN result.status
   WHEN item.writes AND EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number
@@ -59,7 +60,7 @@ NARROW = (
         "INSERT INTO todo SELECT item.number FROM item LEFT JOIN result ON result.item = item.number "
         "AND result.generation = item.generation WHERE result.item IS NULL"
     ),
-    f"INSERT OR REPLACE INTO run VALUES ('{NARROWED}', 'true')",
+    f"INSERT INTO run VALUES ('{NARROWED}', 'true') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
 """Writes down which items have no result; what is to be done must be among them until this is done again."""
 _ENDS = "FROM result CROSS JOIN item ON item.number = result.item AND item.generation = result.generation"
@@ -73,7 +74,7 @@ WHERE result.item IS NULL ORDER BY item.number DESC LIMIT 1
 ENDED = f"SELECT result.status, COUNT(*) {_ENDS} GROUP BY 1"
 UNPROVED = f"""
 SELECT COUNT(*) {_ENDS} LEFT JOIN proof ON proof.item = item.number AND proof.generation = item.generation
-WHERE result.status = '{Status.CHANGED}' AND proof.holds IS NOT 1
+WHERE result.status = '{Status.CHANGED}' AND proof.holds IS NOT TRUE
 """
 DOUBTED = """
 SELECT COUNT(DISTINCT attempt.item) FROM attempt CROSS JOIN item ON item.number = attempt.item
@@ -92,12 +93,13 @@ OUTCOME: Final = (
     "leading", "lead_reason", "unread_reason", "partial", "started_at", "answered_at", "settled_at",
 )  # fmt: skip
 """The columns with which every row begins: what there is to tell of an item, in the order of telling it."""
-# A report reads a million rows so: CASE evaluates no more than it must; JSON comes checked, without spaces
+# A report reads a million rows so: CASE evaluates no more than it must; JSON comes checked, without spaces,
+# which json_remove does when there is nothing to remove (`json` is a word of PostgreSQL's own)
 ROW_COLUMNS = f"""
-SELECT item.number, item.key, item.action, item.ip, json({FORM}) AS form, item.source, {STATUS} AS status,
-  result.error_class, result.error_code, result.message, result.http_status,
+SELECT item.number, item.key, item.action, item.ip, json_remove({FORM}) AS form, item.source,
+  {STATUS} AS status, result.error_class, result.error_code, result.message, result.http_status,
   (SELECT COUNT(*) FROM attempt WHERE attempt.item = item.number AND purpose = 'call') AS attempts,
-  reading.names AS before_names, result.names, json(result.value) AS value, result.empty, result.note,
+  reading.names AS before_names, result.names, json_remove(result.value) AS value, result.empty, result.note,
   proof.holds AS verified, proof.reason AS proof_reason, lead.leading, lead.reason AS lead_reason,
   (SELECT reason FROM unread WHERE unread.item = item.number) AS unread_reason, {UNFINISHED} AS partial,
   COALESCE((SELECT MIN(sent_at) FROM attempt WHERE attempt.item = item.number AND purpose = 'call'),
@@ -110,10 +112,18 @@ PROOF_COLUMNS = "proof.findings, proof.mode AS proof_mode, proof.decided AS proo
 PLANNED_COLUMNS = f"""
 SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM}, item.source, item.skip,
   item.generation, reading.names, reading.read_at, result.status,
-  (SELECT MAX(attempt.number) * 4 + MAX(attempt.in_doubt) * 2
-    + MAX(attempt.in_doubt AND attempt.outcome IS 'refused') FROM attempt WHERE attempt.item = item.number),
+  (SELECT MAX(attempt.number) * 4 + MAX(CASE WHEN NOT attempt.in_doubt THEN 0
+    WHEN attempt.outcome = 'refused' THEN 3 ELSE 2 END) FROM attempt WHERE attempt.item = item.number),
   sought.server IS NOT NULL,
   (SELECT reason FROM unread WHERE unread.item = item.number)
+"""
+TROUBLES = f"""
+SELECT first.error_class, first.times, item.ip, result.message FROM (
+  SELECT result.error_class, COUNT(*) AS times, MIN(item.number) AS number {ITEMS}
+  WHERE result.error_class IS NOT NULL GROUP BY 1
+) AS first
+JOIN item ON item.number = first.number
+JOIN result ON result.item = item.number AND result.generation = item.generation ORDER BY 2 DESC, item.number
 """
 BLIND = "EXISTS (SELECT 1 FROM unread WHERE unread.item = item.number)"
 SOUGHT = "sought.item IS NOT NULL AND sought.server IS NULL AND result.status IS NULL"
@@ -123,24 +133,24 @@ UNTRACED = (
 )
 UNREAD = f"item.shown AND result.status IS NULL AND reading.names IS NULL AND NOT {BLIND}"
 ADDRESSES_TO_WRITE = f"""
-SELECT COUNT(*), COALESCE(SUM(done), 0) FROM (
-  SELECT MIN(result.status IS NOT NULL) AS done {ITEMS}
+SELECT COUNT(*), COUNT(*) FILTER (WHERE done) FROM (
+  SELECT COUNT(*) = COUNT(result.status) AS done {ITEMS}
   WHERE item.writes AND (result.status IS NULL OR EXISTS (SELECT 1 FROM attempt
     WHERE attempt.item = item.number AND attempt.purpose = 'call')) GROUP BY item.chain
-)
+) AS chains
 """
 ADDRESSES_LEFT = "SELECT COUNT(DISTINCT item.chain) {items} WHERE item.writes AND result.status IS NULL"
 PROVABLE = (
     f"item.shown AND result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}') "
-    "AND (proof.holds IS NOT 1 OR proof.proved_at < ?)"
+    "AND (proof.holds IS NOT TRUE OR proof.proved_at < ?)"
 )
 ASTRAY = f"('{Leading.ELSEWHERE}', '{Leading.NOWHERE}')"
 CHANGES = f"""
-SELECT COALESCE(SUM(ptr <> '' AND names = '[]'), 0), COALESCE(SUM(ptr <> '' AND names <> '[]'), 0),
-  COALESCE(SUM(ptr = ''), 0), COALESCE(SUM(ptr <> '' AND names IS NULL), 0),
-  COALESCE(SUM(leading IN {ASTRAY}), 0), COALESCE(SUM(leading = 'unknown'), 0)
+SELECT COUNT(*) FILTER (WHERE ptr <> '' AND names = '[]'),
+  COUNT(*) FILTER (WHERE ptr <> '' AND names <> '[]'), COUNT(*) FILTER (WHERE ptr = ''), COUNT(*) FILTER (WHERE ptr <> '' AND names IS NULL),
+  COUNT(*) FILTER (WHERE leads IN {ASTRAY}), COUNT(*) FILTER (WHERE leads = 'unknown')
 FROM (
-  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading {{items}}
+  SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading AS leads {{items}}
   WHERE result.status IS NULL AND (reading.names IS NOT NULL OR item.shown AND {BLIND})
-)
+) AS ahead
 """

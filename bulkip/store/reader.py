@@ -29,6 +29,7 @@ from bulkip.store.questions import (
     ROW_COLUMNS,
     TODO,
     TRAFFIC_READ,
+    TROUBLES,
     UNFINISHED,
     UNPROVED,
     among,
@@ -124,12 +125,8 @@ class RunReader:
 
     def troubles(self) -> list[tuple[str, int, str | None, str | None]]:
         """Return each error class with its count and its first example: class, times, address, message."""
-        sql = (
-            "SELECT result.error_class, COUNT(*), item.ip, result.message, MIN(item.number) "
-            f"{ITEMS} WHERE result.error_class IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
-        )  # SQLite takes the bare columns from the row of the minimum
         with storage_errors(self.path):
-            return [(name, times, ip, text) for name, times, ip, text, _ in self._db.execute(sql)]
+            return [tuple(row) for row in self._db.execute(TROUBLES).fetchall()]
 
     def pace(self) -> tuple[int, float]:
         """Return how many calls were sent, and over how many seconds."""

@@ -29,7 +29,7 @@ UPDATE sought SET server = NULL WHERE item IN (
   AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item = item.number AND attempt.in_doubt))
 """
 """What was found out may not be so any more; a server is sought again where the API refused the one found."""
-ACCEPT = "UPDATE attempt SET in_doubt = 0 WHERE item IN (SELECT number FROM chosen WHERE NOT shown)"
+ACCEPT = "UPDATE attempt SET in_doubt = FALSE WHERE item IN (SELECT number FROM chosen WHERE NOT shown)"
 
 
 def reopen(run_dir: Path, choice: Choice) -> int:

@@ -11,7 +11,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False)  # made once: `json.dumps` would ma
 Statement: TypeAlias = tuple[str, tuple[object, ...], Item | None]
 """One of the texts below, the values that it binds, and the item that it is about, if it is known."""
 
-BEGIN_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,NULL,NULL,NULL,NULL,NULL,?,?,1)"
+BEGIN_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,NULL,NULL,NULL,NULL,NULL,?,?,TRUE)"
 FINISH_ATTEMPT = """
 INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,NULL,NULL,?)
 ON CONFLICT (item, number) DO UPDATE SET sent_at=excluded.sent_at, finished_at=excluded.finished_at,
@@ -20,19 +20,29 @@ ON CONFLICT (item, number) DO UPDATE SET sent_at=excluded.sent_at, finished_at=e
 """
 WITHDRAW_ATTEMPT = "DELETE FROM attempt WHERE item=? AND number=?"
 WHOLE_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,NULL,NULL,?)"
-CLEAR_DOUBT = "UPDATE attempt SET in_doubt=0 WHERE item=? AND in_doubt"
-READING = "INSERT OR REPLACE INTO reading VALUES (?,?,?)"
+CLEAR_DOUBT = "UPDATE attempt SET in_doubt=FALSE WHERE item=? AND in_doubt"
+READING = """
+INSERT INTO reading VALUES (?,?,?)
+ON CONFLICT (item) DO UPDATE SET names=excluded.names, read_at=excluded.read_at
+"""
 RESULT = "INSERT INTO result VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-PROOF = "INSERT OR REPLACE INTO proof VALUES (?,?,?,?,?,?,?,?)"
+PROOF = """
+INSERT INTO proof VALUES (?,?,?,?,?,?,?,?)
+ON CONFLICT (item, generation) DO UPDATE SET mode=excluded.mode, holds=excluded.holds,
+  decided=excluded.decided, reason=excluded.reason, findings=excluded.findings, proved_at=excluded.proved_at
+"""
 SERVER = "UPDATE sought SET server=? WHERE server IS NULL AND item IN (SELECT number FROM item WHERE ip=?)"
-SERVERS = "INSERT OR IGNORE INTO server SELECT value, 0 FROM json_each(?)"
-HOLDING = "INSERT OR IGNORE INTO holding SELECT value, ? FROM json_each(?)"
-SHOWN = "UPDATE server SET shown=1 WHERE id=?"
-UNREAD = "INSERT OR REPLACE INTO unread VALUES (?,?)"
-LEAD = "INSERT OR REPLACE INTO lead VALUES (?,?,?)"
+SERVERS = "INSERT INTO server SELECT value, FALSE FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING"
+HOLDING = "INSERT INTO holding SELECT value, ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING"
+SHOWN = "UPDATE server SET shown=TRUE WHERE id=?"
+UNREAD = "INSERT INTO unread VALUES (?,?) ON CONFLICT (item) DO UPDATE SET reason=excluded.reason"
+LEAD = """
+INSERT INTO lead VALUES (?,?,?)
+ON CONFLICT (item) DO UPDATE SET leading=excluded.leading, reason=excluded.reason
+"""
 START = "INSERT INTO start (number, started_at) SELECT COALESCE(MAX(number), 0) + 1, ? FROM start"
 END = "UPDATE start SET finished_at=?, exit_code=?, reason=?, error_class=? WHERE number=?"
-REMEMBER = "INSERT OR REPLACE INTO run VALUES (?,?)"
+REMEMBER = "INSERT INTO run VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 
 def begun_columns(attempt: Attempt, now: float) -> tuple[object, ...]:
