@@ -79,7 +79,7 @@ def _address(text: str) -> str:
 
 
 def _not_there(history: RunHistory, address: str) -> str:
-    place = history.path.parent
+    place = history.home
     near = history.neighbours(address)
     hint = f"it has {', '.join(near)}; " if near else ""
     return (

@@ -98,7 +98,7 @@ class JsonDesk(TerminalDesk):
         """Return what the run store says; one that failed says nothing, and why was told before."""
         with suppress(StoreError):
             check_own(conclusion.prepared)
-            with RunReader(conclusion.prepared.run_dir) as reader:
+            with RunReader(conclusion.prepared.home) as reader:
                 return summary(reader)
         return {"by_status": _by_status(conclusion.counts), "resume": None}
 

@@ -64,7 +64,7 @@ def plan(job: Path, out: Path | None, form: str, **given: Any) -> int:
                 desk.warn(f"no plan was made: {made.conclusion.stop.reason if made.conclusion.stop else ''}")
                 return made.conclusion.exit_code
             if str(out) != STDOUT:  # there the plan itself is
-                with RunReader(made.conclusion.prepared.run_dir) as reader:
+                with RunReader(made.conclusion.prepared.home) as reader:
                     write_report(STDOUT, _lines(form, reader, made))
             _tell(desk, made, out)
             return _code(made, expect_none=given["expect_no_changes"], desk=desk)

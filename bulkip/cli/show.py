@@ -24,7 +24,7 @@ from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.hints import HINTS
 from bulkip.run.runs import find_run
-from bulkip.store import Proofs, RunHeader, RunHistory, StoredRow, unlooked
+from bulkip.store import Home, Proofs, RunHeader, RunHistory, StoredRow, unlooked
 
 Told: TypeAlias = dict[str, JsonValue]
 WIDTH = 80
@@ -62,7 +62,7 @@ def show(run: str, form: str, run_dir: Path) -> int:
 
 def _told_as_json(history: RunHistory, told: Told, left: Left) -> dict[str, JsonValue]:
     header = history.header()
-    place = history.path.parent
+    place = history.home
     return {
         **told,
         "planned_at": iso(header.created_at),
@@ -74,7 +74,7 @@ def _told_as_json(history: RunHistory, told: Told, left: Left) -> dict[str, Json
     }
 
 
-def _proof_fields(place: Path) -> list[JsonValue]:
+def _proof_fields(place: Home) -> list[JsonValue]:
     with Proofs(place) as proofs:
         return [{**asdict(tally), "last_at": iso(tally.last_at)} for tally in proofs.tallies()]
 
@@ -86,7 +86,7 @@ def _start_fields(start: StoredRow) -> dict[str, JsonValue]:
 
 def _facts(history: RunHistory, told: Told, left: Left) -> Iterator[tuple[str, str]]:
     """Yield what is known of a run, as labels and texts; the label of a fact like the one before is empty."""
-    place = history.path.parent
+    place = history.home
     yield from _header_facts(history.header(), place)
     yield from _labelled("starts", map(_start, history.starts()), "never started")
     yield "items", outcome({**told, "simulated": False})
@@ -100,7 +100,7 @@ def _facts(history: RunHistory, told: Told, left: Left) -> Iterator[tuple[str, s
     yield from _labelled("next", _next(history.last_start(), left, place))
 
 
-def _header_facts(header: RunHeader, place: Path) -> Iterator[tuple[str, str]]:
+def _header_facts(header: RunHeader, place: Home) -> Iterator[tuple[str, str]]:
     yield "run", f"{place.name}{'  SIMULATED' if header.simulated else ''}"
     yield "place", str(place)
     yield "job", f"{header.job_name} ({header.job_path})"
@@ -161,7 +161,7 @@ def _troubles(history: RunHistory) -> Iterator[str]:
 
 def _proofs(history: RunHistory) -> Iterator[str]:
     """Yield what was looked at again, and the first addresses that are not as they should be."""
-    with Proofs(history.path.parent) as proofs:
+    with Proofs(history.home) as proofs:
         tallies, (astray, total) = proofs.tallies(), proofs.astray(SHOWN_ASTRAY)
     for tally in tallies:
         yield f"{tally} (last {_moment(tally.last_at)})"
@@ -180,7 +180,7 @@ def _waits(waits: JsonValue) -> Iterator[str]:
                 pass
 
 
-def _next(start: Mapping[str, object], left: Left, place: Path) -> Iterator[str]:
+def _next(start: Mapping[str, object], left: Left, place: Home) -> Iterator[str]:
     if start and start["finished_at"] is None:
         yield "when it is not running any more:"
     for step in next_steps(left, place):
@@ -195,7 +195,7 @@ def _left(history: RunHistory) -> Left:
     counts = history.counts()
     doubtful = counts.of(Status.UNKNOWN) > 0
     ip = history.first_address(Status.UNKNOWN) if doubtful else None
-    unproved = unlooked(history.path.parent)
+    unproved = unlooked(history.home)
     return Left(
         counts, lifting=lifting(history), doubtful_ip=ip, unproved=unproved, merged=history.header().is_merged
     )

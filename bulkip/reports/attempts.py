@@ -21,7 +21,7 @@ def attempt_lines(reader: RunReader) -> Iterator[str]:
 
     A call whose `outcome` is null was in flight when the run was killed, or is so now.
     """
-    with RunHistory(reader.path.parent) as history:
+    with RunHistory(reader.home) as history:
         yield from map(_line, history.attempts())
 
 

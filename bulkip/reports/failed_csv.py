@@ -61,7 +61,7 @@ def failed_csv_lines(reader: RunReader) -> Iterator[str]:
     row, and has one of its own only when it came from another row. An item
     without an address came from no row and has none here.
     """
-    with RunHistory(reader.path.parent, TO_DO_AGAIN) as history:
+    with RunHistory(reader.home, TO_DO_AGAIN) as history:
         layout = Layout.of(history.headings())
         writer = csv.writer(_Echo(), delimiter=layout.delimiter, lineterminator=CRLF)
         yield _line(writer.writerow([*layout.written.values(), *ERROR_COLUMNS]))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from bulkip.model import Counts, Status
 from bulkip.reports.commands import command
 from bulkip.stops import StopKind
+from bulkip.store import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,21 @@ class Step:
     purpose: str
 
 
-def next_steps(left: Left, run_dir: Path) -> Iterator[Step]:
+def next_steps(left: Left, home: Home) -> Iterator[Step]:
     """Yield what to do next, the most urgent first; nothing after a run that needs nothing."""
     counts = left.counts
     waiting, doubtful = counts.of(Status.NOT_RUN), counts.of(Status.UNKNOWN)
     if doubtful and left.doubtful_ip is not None:
-        yield Step(command("explain", run_dir, left.doubtful_ip), "what is known of a write in doubt")
+        yield Step(command("explain", home, left.doubtful_ip), "what is known of a write in doubt")
     if (waiting or doubtful or left.unproved) and not left.merged:
-        yield Step(command("resume", run_dir, *left.lifting), _resuming(left, waiting, doubtful))
+        yield Step(command("resume", home, *left.lifting), _resuming(left, waiting, doubtful))
     elif counts.of(Status.UNVERIFIED):
         lacking = f"looks again for the proofs that {counts.of(Status.UNVERIFIED):,} lack"
-        yield Step(command("verify", run_dir), lacking)
+        yield Step(command("verify", home), lacking)
     if counts.of(Status.FAILED) and not left.merged:
-        yield Step(command("retry", run_dir), f"tries the {counts.of(Status.FAILED):,} failed again")
+        yield Step(command("retry", home), f"tries the {counts.of(Status.FAILED):,} failed again")
     if counts.of(Status.MISMATCH):
-        rows = command("report", run_dir, "-f", "failed-csv=failed.csv")
+        rows = command("report", home, "-f", "failed-csv=failed.csv")
         yield Step(rows, "your rows that do not match, as input of a job")
 
 

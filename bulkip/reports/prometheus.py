@@ -11,7 +11,7 @@ from bulkip.errors import StoreError
 from bulkip.model import Status
 from bulkip.reports.extras import loading
 from bulkip.reports.tidy import traffic_rows
-from bulkip.store import RunReader
+from bulkip.store import RemoteRun, RunReader
 from bulkip.store.schema import store_path
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def last_success(reader: RunReader) -> float | None:
     The run itself is asked first, then those beside it, the newest first, so
     that a good night costs one look.
     """
-    job, here = reader.header().job_name, reader.path.parent
+    job, here = reader.header().job_name, reader.home
     own = _success(reader, job)
-    if own is not None:
+    if own is not None or isinstance(here, RemoteRun):
         return own
     try:
         folders = sorted((one for one in here.parent.iterdir() if one.name != here.name), reverse=True)

@@ -169,7 +169,7 @@ class _Alarm:
 def _summary(prepared: Prepared, conclusion: Conclusion | None, reason: str | None) -> dict[str, JsonValue]:
     """Return the summary of a run, as far as its store tells it, with the command that goes on."""
     try:
-        with RunReader(prepared.run_dir) as reader:
+        with RunReader(prepared.home) as reader:
             told = summary(reader)
     except StoreError:
         told = {"run": prepared.header.id, "job": prepared.job.name, "simulated": False}

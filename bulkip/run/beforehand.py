@@ -27,5 +27,5 @@ def stages_before(prepared: Prepared, endpoint: Endpoint) -> Iterator[Stage]:
 
 
 def _left(prepared: Prepared, count: Callable[[Beforehand], int]) -> int:
-    with Beforehand(prepared.run_dir) as reader:
+    with Beforehand(prepared.home) as reader:
         return count(reader)

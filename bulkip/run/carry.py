@@ -145,7 +145,7 @@ def _warn_of_silence(prepared: Prepared, way: Way) -> None:
 def _damage_behind(error: Exception, prepared: Prepared) -> StoreError | None:
     """Return the damage of the run store that made an error; None when it is a bug."""
     try:
-        with RunReader(prepared.run_dir) as reader:
+        with RunReader(prepared.home) as reader:
             return reader.damage_behind(error)
     except StoreError:
         return None
@@ -164,9 +164,9 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
                 break
         if end.stop is not None or not way.apply or prepared.job.check is not None:
             return Reached(end)
-        with RunReader(prepared.run_dir) as reader:
+        with RunReader(prepared.home) as reader:
             way.guard(reader)
-            left = reader.items_left() or reader.counts().of(Status.UNVERIFIED) or unlooked(prepared.run_dir)
+            left = reader.items_left() or reader.counts().of(Status.UNVERIFIED) or unlooked(prepared.home)
         return _apply(road, end, way) if left else Reached(end)
     except SafetyStop as stop:
         return Reached(end, safety=str(stop))
@@ -192,7 +192,7 @@ def _apply(road: Road, end: StageEnd, way: Way) -> Reached:
 
 def _ask(prepared: Prepared, endpoint: Endpoint, desk: Desk) -> None:
     """Raise SafetyStop unless limits and user agree to the writes that are left."""
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         writes, changes, counts = reader.writes_left(), reader.planned_changes(), reader.counts()
         ahead = reader.changes_ahead(SHOWN_CHANGES)
     if changes.total or counts.of(Status.UNCHANGED):
@@ -210,10 +210,10 @@ def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     counts, stop, missed, fail_on = Counts(), reached.end.stop, False, way.options.fail_on
     try:
         check_own(prepared)
-        counts = count(prepared.run_dir)
-        missed = asserts_nothing(prepared.job.check, counts, prepared.run_dir)
+        counts = count(prepared.home)
+        missed = asserts_nothing(prepared.job.check, counts, prepared.home)
         word = _last_word(reached, counts, fail_on, missed=missed)
-        anyio.run(close_books, prepared.run_dir, word, way.waits, way.tell)
+        anyio.run(close_books, prepared.home, word, way.waits, way.tell)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)
     problems |= write_reports(prepared, way.reports)

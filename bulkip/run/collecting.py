@@ -60,7 +60,7 @@ def remember(prepared: Prepared) -> None:
     """Keep what a run collected beyond the life of its store; raises StoreError when that fails."""
     if prepared.header.simulated:
         return
-    with Harvest(prepared.run_dir) as harvest:
+    with Harvest(prepared.home) as harvest:
         if not harvest.asks_traffic():
             return
     with Ledger(prepared.run_dir.parent.parent) as ledger:
@@ -90,7 +90,7 @@ def sparing(prepared: Prepared, reports: tuple[ReportSpec, ...]) -> tuple[Report
     """Return the reports of a plan; those that hold all of it already are to be left as they are."""
     if not prepared.collected.everything:
         return reports
-    with Ledger(prepared.run_dir.parent.parent) as ledger, Harvest(prepared.run_dir) as harvest:
+    with Ledger(prepared.run_dir.parent.parent) as ledger, Harvest(prepared.home) as harvest:
         plan = harvest.plan_digest()
         return tuple(
             replace(one, on_exists=OnExists.SKIP) if one.path != STDOUT and _holds(ledger, one, plan) else one
@@ -103,7 +103,7 @@ def note_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> None:
     files = [one for one in reports if one.path != STDOUT and one.on_exists is not OnExists.SKIP]
     if prepared.header.simulated or not files:
         return
-    with Harvest(prepared.run_dir) as harvest:
+    with Harvest(prepared.home) as harvest:
         if not harvest.asks_traffic():
             return
         plan = harvest.plan_digest()

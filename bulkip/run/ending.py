@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import Event, Waiting
@@ -16,7 +15,7 @@ from bulkip.reports.commands import LIFTING
 from bulkip.reports.rendering import render
 from bulkip.run.planning import Prepared
 from bulkip.stops import Stop, StopKind
-from bulkip.store import RunReader, open_writer
+from bulkip.store import Home, RunReader, open_writer
 from bulkip.store.division import WHOLE, Whole
 from bulkip.tolerance import FAIL_ON
 
@@ -60,14 +59,14 @@ class Waits:
         ]
 
 
-def asserts_nothing(check: Check | None, counts: Counts, run_dir: Path) -> bool:
+def asserts_nothing(check: Check | None, counts: Counts, home: Home) -> bool:
     """Say whether a run is a check that has nothing to look at, and should have.
 
     A shard need not have anything, as long as the whole job has.
     """
     if check is None or check.allow_empty or counts.total != counts.of(Status.SKIPPED):
         return False
-    with RunReader(run_dir) as reader:
+    with RunReader(home) as reader:
         whole = Whole.of(reader.remembered(WHOLE))
     return whole is None or not whole.asserted
 
@@ -109,10 +108,10 @@ class LastWord:
     fail_on: str | None = None
 
 
-async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = _deaf) -> None:
+async def close_books(home: Home, word: LastWord, waits: Waits, tell: Tell = _deaf) -> None:
     """Write into the store how this execution of the run ended; raises StoreError."""
     try:
-        async with open_writer(run_dir, tell) as writer:
+        async with open_writer(home, tell) as writer:
             number = await writer.begin_start(time.time()) if word.start is None else word.start
             await writer.remember("waits", waits.rows())
             await writer.remember(LIFTING, [*word.lifting])
@@ -122,15 +121,15 @@ async def close_books(run_dir: Path, word: LastWord, waits: Waits, tell: Tell = 
         raise leading_error(raised) from raised
 
 
-def count(run_dir: Path) -> Counts:
+def count(home: Home) -> Counts:
     """Count the items of a run by status."""
-    with RunReader(run_dir) as reader:
+    with RunReader(home) as reader:
         return reader.counts()
 
 
 def check_own(prepared: Prepared) -> None:
     """Raise StoreError unless the store in the folder of a run can be read and is still that of this run."""
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         found = reader.header().id
     if found != prepared.header.id:
         raise StoreError(
@@ -161,5 +160,5 @@ def write_reports(prepared: Prepared, reports: Iterable[ReportSpec]) -> dict[str
 @contextmanager
 def _own_run(prepared: Prepared) -> Iterator[RunReader]:
     check_own(prepared)
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         yield reader

@@ -93,13 +93,13 @@ async def open_engine(
     `allowance` lets it spend. Without `writes` the connection refuses them.
     """
     brake = Brake(lambda stop: tell(Stopping(stop.reason)))
-    async with open_writer(prepared.run_dir, tell) as writer:
+    async with open_writer(prepared.home, tell) as writer:
         writer.halt = lambda error: brake.pull(storage_stop(error))
         number = await writer.begin_start(time.time()) if start is None else start
         if start is None:
             await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
             await writer.remember(LIMITER, endpoint.shared.place if endpoint.shared else None)
-        with await to_thread.run_sync(WorkLeft, prepared.run_dir) as reader:
+        with await to_thread.run_sync(WorkLeft, prepared.home) as reader:
             wire_to = transport_to(endpoint, prepared.job, writes=writes)
             async with wire_to as wire, create_task_group() as pacing:
                 ages_s = await _ages_s(prepared, endpoint, reader)
@@ -133,7 +133,7 @@ def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False) -> Trans
 def allowance_of(prepared: Prepared) -> Allowance:
     """Return what one start of a run may spend."""
     job, safety = prepared.job, prepared.job.safety
-    with WorkLeft(prepared.run_dir) as reader:
+    with WorkLeft(prepared.home) as reader:
         items = reader.items()
     ceiling = Ceiling(safety.max_failed, safety.min_sample, items)
     return Allowance(job.retry.budget, ceiling, job.timeouts.job_s)

@@ -222,7 +222,7 @@ async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell
         code = code_of(results.counts, end.stop)
         why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
         word = LastWord(end.start, code, why, end.stop.lifting if end.stop else ())
-        await close_books(plan.prepared.run_dir, word, waits, tell)
+        await close_books(plan.prepared.home, word, waits, tell)
         with suppress(StoreError):  # the next plan looks into the store of this run instead
             await to_thread.run_sync(remember, plan.prepared)
     except StoreError as error:
@@ -232,12 +232,12 @@ async def _close(plan: Plan, end: StageEnd, results: Results, waits: Waits, tell
 
 def _counts(prepared: Prepared) -> Counts:
     check_own(prepared)
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         return reader.counts()
 
 
 def _ahead(prepared: Prepared) -> tuple[PlannedChanges, int]:
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         return reader.planned_changes(), reader.writes_left()
 
 

@@ -26,7 +26,7 @@ from bulkip.run.reckoning import clock_of, over_s
 from bulkip.settings import Job, LoadedJob, frozen_settings
 from bulkip.shards import share_of_places, share_of_rates
 from bulkip.sources import FreeIpsSource
-from bulkip.store import Frozen, RunHeader, Writing, check, freeze
+from bulkip.store import Frozen, Home, RemoteRun, RunHeader, Writing, check, freeze
 from bulkip.store.collected import NOTHING, Collected
 from bulkip.store.questions import OVER
 from bulkip.tally import Tally
@@ -56,6 +56,7 @@ def writing_of(loaded: LoadedJob) -> Writing:
 class Prepared:
     """A frozen plan that is ready to start; `writes` are those of the plan, before anything was read.
 
+    Its store lies in the folder of the run, unless it was brought to a `remote` database.
     `periods` are those that it asks for, `collected` is what of it earlier runs
     brought home already.
     """
@@ -70,6 +71,12 @@ class Prepared:
     lookups: int = 0
     periods: tuple[Period, ...] = ()
     collected: Collected = NOTHING
+    remote: RemoteRun | None = None
+
+    @property
+    def home(self) -> Home:
+        """Where the store of the run is."""
+        return self.remote or self.run_dir
 
 
 @dataclass(frozen=True, slots=True)

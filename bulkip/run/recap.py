@@ -46,7 +46,7 @@ class Line:
 def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
     """Yield the recap of a run, wrapped at `width` if there is one."""
     prepared = conclusion.prepared
-    with Proofs(prepared.run_dir) as reader:
+    with Proofs(prepared.home) as reader:
         told = summary(reader)
         mark = "SIMULATED " if told["simulated"] else ""
         shard = f", shard {prepared.job.shard}" if prepared.job.shard else ""
@@ -134,7 +134,7 @@ def _doubtful_ip(conclusion: Conclusion) -> str | None:
     """Return the address of the first write in doubt; None when there is none."""
     if not conclusion.counts.of(Status.UNKNOWN):
         return None
-    with RunHistory(conclusion.prepared.run_dir) as history:
+    with RunHistory(conclusion.prepared.home) as history:
         return history.first_address(Status.UNKNOWN)
 
 
@@ -158,7 +158,7 @@ def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
         lifting=stop.lifting if stop else (),
         refused=conclusion.safety is not None,
         doubtful_ip=doubtful_ip,
-        unproved=unlooked(conclusion.prepared.run_dir),
+        unproved=unlooked(conclusion.prepared.home),
         merged=conclusion.prepared.header.is_merged,
     )
     for place, step in enumerate(next_steps(left, conclusion.prepared.run_dir)):

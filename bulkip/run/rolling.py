@@ -59,7 +59,7 @@ def roll_out(road: Road, end: StageEnd, *, anew: bool) -> StageEnd:
     on in the step where it was cut short.
     """
     rollout = road.prepared.job.rollout
-    with RunReader(road.prepared.run_dir) as reader:
+    with RunReader(road.prepared.home) as reader:
         if anew or rollout.steps == (Percent(100),):
             total, done = reader.addresses_left(), 0
         else:

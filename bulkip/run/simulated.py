@@ -22,7 +22,7 @@ def simulator_for(faults: Path | None) -> Callable[[Prepared], AbstractContextMa
 
 @contextmanager
 def _simulated(prepared: Prepared, faults: tuple[Fault, ...]) -> Iterator[Endpoint]:
-    with RunReader(prepared.run_dir) as reader:
+    with RunReader(prepared.home) as reader:
         job = prepared.job
         asks = job.verify.asks_dns or job.safety.forward is Forward.REQUIRE
         dns = DnsSettings() if asks else None

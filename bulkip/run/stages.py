@@ -135,7 +135,7 @@ async def _look_up(
     """Find the servers of the addresses that the plan leaves to be found."""
     workers, outages = prepared.job.limits.concurrency, engine.access.breaker.outages
     pay = partial(rules.allowance.pay, outages=outages)
-    with await to_thread.run_sync(Beforehand, prepared.run_dir) as reader:
+    with await to_thread.run_sync(Beforehand, prepared.home) as reader:
         rules.tell(StageStarted(Stage.LOOKING_UP, await to_thread.run_sync(reader.lookups_left)))
         inquiry = Inquiry(engine.access, judge_of(endpoint, prepared.job), engine.brake, pay)
         looker = Looker(engine.worker, inquiry, Books(reader, engine.writer))
@@ -151,7 +151,7 @@ async def _trace(
 ) -> None:
     """Resolve the new names of the writes that are ahead; that does not spend the rate of the API."""
     job = prepared.job
-    with await to_thread.run_sync(Beforehand, prepared.run_dir) as reader:
+    with await to_thread.run_sync(Beforehand, prepared.home) as reader:
         rules.tell(StageStarted(Stage.TRACING, await to_thread.run_sync(reader.leads_left)))
         async with name_servers(job.verify, endpoint) as guides:
             required = job.safety.forward is Forward.REQUIRE

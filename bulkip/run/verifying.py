@@ -99,7 +99,7 @@ def _proved_again(prepared: Prepared, reach: Reach, way: Way) -> tuple[Stop | No
     began = time.time()
     way.signals.hold()
     try:
-        with WorkLeft(prepared.run_dir) as reader:
+        with WorkLeft(prepared.home) as reader:
             number = reader.last_start().get("number")
         start = number if isinstance(number, int) else None
         allowance = allowance_of(prepared)
@@ -118,8 +118,8 @@ def _concluded(prepared: Prepared, stop: Stop | None, began: float, way: Way) ->
     """Write the reports, and say whether all is proved."""
     counts, left, problems = Counts(), 0, dict[str, str]()
     try:
-        counts = count(prepared.run_dir)
-        with WorkLeft(prepared.run_dir) as reader:
+        counts = count(prepared.home)
+        with WorkLeft(prepared.home) as reader:
             left = reader.proofs_left(began)
     except StoreError as error:
         problems[str(prepared.run_dir)] = str(error)

@@ -1,4 +1,4 @@
-"""The run store: one SQLite file that knows everything about a run."""
+"""The run store: one SQLite file, or a place in a shared database, that knows everything about a run."""
 
 from bulkip.store.attempt import Attempt, Outcome
 from bulkip.store.beforehand import Beforehand, Sought
@@ -14,6 +14,7 @@ from bulkip.store.discoveries import (
 )
 from bulkip.store.freeze import Frozen, Writing, check, freeze
 from bulkip.store.history import TO_DO_AGAIN, Narrowing, RunHistory, of_address, own_cells
+from bulkip.store.home import Home, RemoteRun
 from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import Change, PlannedItem
 from bulkip.store.planperiods import PlanPeriods
@@ -37,12 +38,14 @@ __all__ = [
     "Change",
     "Choice",
     "Frozen",
+    "Home",
     "Narrowing",
     "Outcome",
     "Part",
     "PlanPeriods",
     "PlannedItem",
     "Proofs",
+    "RemoteRun",
     "RunHeader",
     "RunHistory",
     "RunReader",

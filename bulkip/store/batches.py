@@ -5,10 +5,10 @@ milliseconds each time while the loop is busy; so a group of a hundred facts
 is not executed a hundred times.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from bulkip.store.home import Executing
 from bulkip.store.manyrows import ManyRows
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,
@@ -26,7 +26,7 @@ FREQUENT = (BEGIN_ATTEMPT, WHOLE_ATTEMPT, FINISH_ATTEMPT, READING, RESULT)
 _MANY = MappingProxyType({sql: ManyRows.of(sql) for sql in FREQUENT})
 
 
-def execute_all(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
+def execute_all(connection: Executing, statements: Iterable[Statement]) -> None:
     """Execute a group; what is rare keeps its place among the others, what is frequent is put together.
 
     Rows of different kinds never depend on each other, except an attempt's end on its beginning.
@@ -41,14 +41,14 @@ def execute_all(connection: sqlite3.Connection, statements: Iterable[Statement])
     _insert_all(connection, waiting)
 
 
-def _insert_all(connection: sqlite3.Connection, waiting: Mapping[str, list[tuple[object, ...]]]) -> None:
+def _insert_all(connection: Executing, waiting: Mapping[str, list[tuple[object, ...]]]) -> None:
     for sql, rows in waiting.items():
         if rows:
             _insert(connection, _MANY[sql], rows)
             rows.clear()
 
 
-def _insert(connection: sqlite3.Connection, many: ManyRows, rows: Sequence[tuple[object, ...]]) -> None:
+def _insert(connection: Executing, many: ManyRows, rows: Sequence[tuple[object, ...]]) -> None:
     done = 0
     for size in SIZES:
         while len(rows) - done >= size:

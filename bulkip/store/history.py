@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from bulkip.csvfile import column_names
 from bulkip.model import Status
+from bulkip.store.home import Home
 from bulkip.store.questions import ITEMS, PROOF_COLUMNS, ROW_COLUMNS, STATUS, among
 from bulkip.store.reader import PAGE, RunReader, StoredRow
 from bulkip.store.schema import CELL_END, storage_errors
@@ -61,12 +61,12 @@ def of_address(ip: str) -> Narrowing:
 class RunHistory(RunReader):
     """Owns a reading connection that sees one moment of a run, with every call and the targets' own cells."""
 
-    def __init__(self, run_dir: Path, narrowing: Narrowing = WHOLE) -> None:
-        """Open the store below `run_dir`; `rows` gives only the items of the narrowing."""
-        super().__init__(run_dir)
+    def __init__(self, home: Home, narrowing: Narrowing = WHOLE) -> None:
+        """Open the store of a run; `rows` gives only the items of the narrowing."""
+        super().__init__(home)
         self._narrowing = narrowing
         with storage_errors(self.path):
-            self._db.execute("BEGIN")  # whatever a running engine writes meanwhile, all answers agree
+            self._db.begin_snapshot()
 
     def rows(self, *statuses: Status) -> Iterator[StoredRow]:
         """Yield the items with their outcome, step, and the cells of the target that gave them."""
@@ -107,7 +107,7 @@ class RunHistory(RunReader):
     def _select(self, sql: str, *values: str | float) -> Iterator[StoredRow]:
         """Yield rows a page at a time; what goes wrong where they are taken is none of the store's errors."""
         with storage_errors(self.path):
-            cursor = self._db.execute(sql, values)
+            cursor = self._db.walk(sql, values)
             page = cursor.fetchmany(PAGE)
         while page:
             yield from page

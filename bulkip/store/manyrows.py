@@ -1,10 +1,11 @@
 """How do many rows get into a table? A hundred with one statement, since each costs as much as a row."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count
+
+from bulkip.store.home import Executing
 
 VALUES = 999
 """So many values a statement binds at most; no SQLite refuses them."""
@@ -30,9 +31,7 @@ class ManyRows:
         row, _, tail = rest.partition(")")
         return cls(f"{head} VALUES", row.replace("?", "{}") + ")", tail=tail)
 
-    def insert(
-        self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], *shared: object
-    ) -> None:
+    def insert(self, connection: Executing, rows: Sequence[tuple[object, ...]], *shared: object) -> None:
         """Insert the rows in their order."""
         most = (VALUES - self.shared) // self.row.count("{}")
         for begin in range(0, len(rows), most):

@@ -1,7 +1,7 @@
 """What a start knows of an item when it takes it up: the plan, and what earlier starts came to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ _item = maker_of(Item)
 _read_json = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, too
 
 
-def planned_item(row: Sequence[Any]) -> PlannedItem:
+def planned_item(row: Iterable[Any]) -> PlannedItem:
     """Return an item from the columns of `PLANNED_COLUMNS`."""
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
     names, read_at, status, attempts, found, unread = known

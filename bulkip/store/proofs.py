@@ -1,10 +1,10 @@
 """What was proved of a run: by whom, how much of it, and what is not as it should be."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from bulkip.model import Status
 from bulkip.policy import VerifyMode
+from bulkip.store.home import Home
 from bulkip.store.questions import ITEMS
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
@@ -77,7 +77,7 @@ class Proofs(RunReader):
         return [Astray(source, ip, found) for source, ip, found, _ in rows], rows[0][3] if rows else 0
 
 
-def unlooked(run_dir: Path) -> int:
+def unlooked(home: Home) -> int:
     """Count the writes of a run that nobody looked at yet, though its job wants their proof."""
-    with Proofs(run_dir) as reader:
+    with Proofs(home) as reader:
         return reader.unlooked()

@@ -147,8 +147,9 @@ PROVABLE = (
 ASTRAY = f"('{Leading.ELSEWHERE}', '{Leading.NOWHERE}')"
 CHANGES = f"""
 SELECT COUNT(*) FILTER (WHERE ptr <> '' AND names = '[]'),
-  COUNT(*) FILTER (WHERE ptr <> '' AND names <> '[]'), COUNT(*) FILTER (WHERE ptr = ''), COUNT(*) FILTER (WHERE ptr <> '' AND names IS NULL),
-  COUNT(*) FILTER (WHERE leads IN {ASTRAY}), COUNT(*) FILTER (WHERE leads = 'unknown')
+  COUNT(*) FILTER (WHERE ptr <> '' AND names <> '[]'), COUNT(*) FILTER (WHERE ptr = ''),
+  COUNT(*) FILTER (WHERE ptr <> '' AND names IS NULL), COUNT(*) FILTER (WHERE leads IN {ASTRAY}),
+  COUNT(*) FILTER (WHERE leads = 'unknown')
 FROM (
   SELECT json_extract(item.form, '$.ptr') AS ptr, reading.names, lead.leading AS leads {{items}}
   WHERE result.status IS NULL AND (reading.names IS NOT NULL OR item.shown AND {BLIND})

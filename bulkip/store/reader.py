@@ -1,10 +1,8 @@
 """What a run store says: its header, its items still to do, its counts and its report rows."""
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -13,6 +11,8 @@ from bulkip.model import Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
 from bulkip.store.damage import damage_of, is_stumble
+from bulkip.store.filedatabase import FileDatabase, open_file
+from bulkip.store.home import Home, RemoteRun, Row
 from bulkip.store.planneditem import Change, PlannedItem, planned_item
 from bulkip.store.questions import (
     ADDRESSES_LEFT,
@@ -34,24 +34,22 @@ from bulkip.store.questions import (
     UNPROVED,
     among,
 )
-from bulkip.store.schema import RunHeader, check_ours, storage_errors, store_path
+from bulkip.store.schema import RunHeader, storage_errors, store_path
 
 PAGE = 500
-StoredRow: TypeAlias = sqlite3.Row
+StoredRow: TypeAlias = Row
 """An item with its outcome as the store has it; columns by name."""
 
 
 class RunReader:
     """Owns a reading connection to a run store; a context manager."""
 
-    def __init__(self, run_dir: Path) -> None:
-        """Open the store below `run_dir`; raises StoreError when it is none of ours."""
-        self.path = store_path(run_dir)
+    def __init__(self, home: Home) -> None:
+        """Open the store of a run; raises StoreError when it is none of ours."""
+        self.home = home
+        self.path = home if isinstance(home, RemoteRun) else store_path(home)
         with storage_errors(self.path):
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-            check_ours(self._db, self.path)
-            self._db.row_factory = sqlite3.Row
+            self._db = home.connect() if isinstance(home, RemoteRun) else open_file(store_path(home), "ro")
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +66,10 @@ class RunReader:
 
     def damage_behind(self, error: BaseException) -> StoreError | None:
         """Return the damage of the store that an error may come from; None when it is none of the store's."""
-        if not is_stumble(error) or not (damage := damage_of(self._db)):
+        database = self._db
+        if not isinstance(database, FileDatabase) or not is_stumble(error):
+            return None
+        if not (damage := damage_of(database.connection)):
             return None
         text = f"damaged: {damage}; restore it from a backup, or run the job again"
         return StoreError(f"{self.path}: run store: {text}")
@@ -237,10 +238,10 @@ class RunReader:
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
             yield planned_item(row)
 
-    def _pages(self, sql: str, values: tuple[int | float | str, ...]) -> Iterator[sqlite3.Row]:
+    def _pages(self, sql: str, values: tuple[int | float | str, ...]) -> Iterator[StoredRow]:
         """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""
         with storage_errors(self.path):
-            cursor = self._db.execute(sql, values)
+            cursor = self._db.walk(sql, values)
             page = cursor.fetchmany(PAGE)
         while page:
             yield from page

@@ -10,6 +10,7 @@ from bulkip.errors import StoreError
 from bulkip.hostnames import ptr_names, same_names
 from bulkip.keys import key_of
 from bulkip.model import Status
+from bulkip.store.filedatabase import FileDatabase
 from bulkip.store.freeze import ITEMS_FROZEN
 from bulkip.store.history import RunHistory
 from bulkip.store.laws import CHECKS, Check, Law
@@ -82,10 +83,13 @@ class Recount(RunHistory):
     def __init__(self, run_dir: Path, writing: frozenset[str], known: frozenset[str]) -> None:
         """Open the store below `run_dir`; `known` are the actions there are, `writing` those that write."""
         super().__init__(run_dir)
+        database = self._db
+        if not isinstance(database, FileDatabase):
+            raise StoreError(f"{run_dir}: only a run in a folder of its own is recounted")
         for name, function in _functions(writing, known).items():
-            self._db.create_function(name, -1, function, deterministic=True)
+            database.connection.create_function(name, -1, function, deterministic=True)
         self._allowed = {start: (_parsed(kept), own) for start, kept, own in self._select(_ALLOWED)}
-        self._db.create_function("allowed", 2, self._most)
+        database.connection.create_function("allowed", 2, self._most)
 
     def undone(self) -> tuple[str, str]:
         """Look for items without a result among all: what a run wrote down about them proves nothing."""

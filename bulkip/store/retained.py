@@ -22,7 +22,7 @@ class Retained(RunReader):
         counts = self.counts()
         if counts.of(Status.UNKNOWN):
             return "it holds a write whose outcome is unknown"
-        if counts.of(Status.NOT_RUN) or self.items_left() or unlooked(self.path.parent):
+        if counts.of(Status.NOT_RUN) or self.items_left() or unlooked(self.home):
             return "it can be resumed"
         if not self.header().simulated and self._has_written_since(since):
             return "its writes are young"

@@ -12,6 +12,7 @@ from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 from bulkip.policy import CHECK
 from bulkip.shards import MERGED
+from bulkip.store.home import DatabaseError, Home
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
 VERSION = 6
@@ -126,14 +127,16 @@ def store_path(run_dir: Path) -> Path:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Translate what SQLite and the file system refuse into a StoreError that names the file."""
+def storage_errors(home: Home) -> Iterator[None]:
+    """Translate what a database and the file system refuse into a StoreError that names the place."""
     try:
         yield
+    except DatabaseError as error:
+        raise StoreError(f"{home}: run store: {FORBIDDEN.sub('?', str(error))}") from error
     except (sqlite3.Error, OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error  # an OSError would name its file once more
         reason = FORBIDDEN.sub("?", str(reason))  # of a damaged store, SQLite quotes what it finds
-        raise StoreError(f"{path}: run store: {reason}; check the disk and its permissions") from error
+        raise StoreError(f"{home}: run store: {reason}; check the disk and its permissions") from error
 
 
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:

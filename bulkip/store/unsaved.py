@@ -1,7 +1,6 @@
 """What a run knew that its store did not take: facts for whoever can still keep them."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from bulkip.events import NotStored
 from bulkip.model import Item, Purpose
+from bulkip.store.home import REFUSALS, Executing
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,
     CLEAR_DOUBT,
@@ -63,45 +63,41 @@ UNPLANNED: Mapping[str, None] = MappingProxyType(
 )
 
 
-def not_stored(
-    connection: sqlite3.Connection, statements: Sequence[Statement], *, whole: bool
-) -> Iterator[NotStored]:
+def not_stored(store: Executing, statements: Sequence[Statement], *, whole: bool) -> Iterator[NotStored]:
     """Yield what the statements tell; with `whole`, for a store that may be lost, all that was done before.
 
     A file that was removed can be read as long as its connection is open. An
     announcement that failed needs no withdrawal, unless the disk kept it.
     """
     if whole:
-        yield from _stored(connection)
+        yield from _stored(store)
     announced = {values[:2] for sql, values, _ in statements if sql == BEGIN_ATTEMPT}
     for sql, values, item in statements:
-        if sql == WITHDRAW_ATTEMPT and values in announced and not _begun(connection, values):
+        if sql == WITHDRAW_ATTEMPT and values in announced and not _begun(store, values):
             continue
         if sql in FACTS:
             kind, columns = FACTS[sql]
-            yield from _told(connection, kind, dict(zip(columns, values, strict=True)), item)
+            yield from _told(store, kind, dict(zip(columns, values, strict=True)), item)
 
 
-def _begun(connection: sqlite3.Connection, values: tuple[object, ...]) -> bool:
+def _begun(store: Executing, values: tuple[object, ...]) -> bool:
     """Say whether an attempt stands in the store, although its commit is said to have failed."""
-    with suppress(sqlite3.Error):
+    with suppress(*REFUSALS):
         sql = "SELECT EXISTS (SELECT 1 FROM attempt WHERE item = ? AND number = ?)"
-        return bool(connection.execute(sql, values).fetchone()[0])
+        return bool(store.execute(sql, values).fetchone()[0])
     return False
 
 
-def _stored(connection: sqlite3.Connection) -> Iterator[NotStored]:
+def _stored(store: Executing) -> Iterator[NotStored]:
     for kind, sql in STORED:
-        with suppress(sqlite3.Error):
-            cursor = connection.execute(sql)
+        with suppress(*REFUSALS):
+            cursor = store.execute(sql)
             names = [column[0] for column in cursor.description]
             for values in cursor:
-                yield from _told(connection, kind, dict(zip(names, values, strict=True)), None)
+                yield from _told(store, kind, dict(zip(names, values, strict=True)), None)
 
 
-def _told(
-    connection: sqlite3.Connection, kind: str, columns: dict[str, Any], item: Item | None
-) -> Iterator[NotStored]:
+def _told(store: Executing, kind: str, columns: dict[str, Any], item: Item | None) -> Iterator[NotStored]:
     """Yield a fact with what the plan says of its item."""
     if "item" not in columns:
         yield NotStored(kind, columns)
@@ -110,7 +106,7 @@ def _told(
         kind, columns = "attempt", {**dict.fromkeys(CALL), **columns, "outcome": NOT_SENT}
     if kind == "attempt":
         columns.setdefault("purpose", Purpose.CALL.value)  # no other is announced
-    yield NotStored(kind, {**UNPLANNED, **_plan(item), **_stored_plan(connection, columns), **columns})
+    yield NotStored(kind, {**UNPLANNED, **_plan(item), **_stored_plan(store, columns), **columns})
 
 
 def _plan(item: Item | None) -> dict[str, Any]:
@@ -121,10 +117,10 @@ def _plan(item: Item | None) -> dict[str, Any]:
     return {"key": item.key, "action": item.action, "ip": item.ip, "form": form, "source": item.source}
 
 
-def _stored_plan(connection: sqlite3.Connection, columns: Mapping[str, Any]) -> dict[str, Any]:
+def _stored_plan(store: Executing, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the store says of an item, if it still says anything."""
-    with suppress(sqlite3.Error):
-        found = connection.execute(PLANNED, (columns["item"],)).fetchone()
+    with suppress(*REFUSALS):
+        found = store.execute(PLANNED, (columns["item"],)).fetchone()
         if found is not None:
             return dict(zip(UNPLANNED, found, strict=True))
     return {}

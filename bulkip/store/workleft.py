@@ -1,8 +1,8 @@
 """What of a run is still to do, a page at a time: all of it, or the part that somebody is at."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from bulkip.store.home import Home
 from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import PlannedItem, planned_item
 from bulkip.store.questions import ITEMS, PLANNED_COLUMNS, PROVABLE, UNREAD, WHOLE_CHAINS
@@ -13,9 +13,9 @@ from bulkip.store.schema import storage_errors
 class WorkLeft(RunReader):
     """Owns a reading connection that is asked for work; what it counts and gives is of its part alone."""
 
-    def __init__(self, run_dir: Path, part: Part = WHOLE_RUN) -> None:
-        """Open the store below `run_dir` for a part of its items."""
-        super().__init__(run_dir)
+    def __init__(self, home: Home, part: Part = WHOLE_RUN) -> None:
+        """Open the store of a run for a part of its items."""
+        super().__init__(home)
         self._within = part.condition
 
     def _limited(self, condition: str) -> str:

@@ -1,11 +1,9 @@
 """How a run writes down what it does: one writer, groups of statements, one commit for each group."""
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from anyio import CancelScope, Event, Lock, create_task_group, to_thread
@@ -15,11 +13,10 @@ from bulkip.events import NotStored
 from bulkip.model import Before, Item, Result
 from bulkip.proof import Proof
 from bulkip.store.attempt import Attempt, Outcome
-from bulkip.store.batches import execute_all
 from bulkip.store.group import Group
-from bulkip.store.place import StorePlace
+from bulkip.store.home import Database, Home
+from bulkip.store.medium import Medium, open_medium
 from bulkip.store.planneditem import PlannedItem
-from bulkip.store.schema import check_ours, storage_errors, store_path
 from bulkip.store.statements import (
     BEGIN_ATTEMPT,
     CLEAR_DOUBT,
@@ -51,10 +48,9 @@ PAGE = 500  # facts that are told between two looks at the store
 class RunWriter:
     """Owns the writing connection of a run store; made by `open_writer`."""
 
-    def __init__(self, place: StorePlace, connection: sqlite3.Connection) -> None:
-        """Take over the connection; nothing else may use it."""
-        self._place = place
-        self._connection = connection
+    def __init__(self, medium: Medium) -> None:
+        """Write through this medium; nothing else may use it."""
+        self._medium = medium
         self._group = self._committing = Group()
         self._wake = Event()
         self._turn = Lock()  # one statement after another, whichever thread runs it
@@ -119,16 +115,11 @@ class RunWriter:
         """Keep one more fact about the run itself, as JSON."""
         await self._queue((REMEMBER, (name, json.dumps(value)), None))
 
-    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, query: Callable[[Database], T]) -> T:
         """Run a query after everything written so far is committed."""
         await self.flush()
-
-        def guarded() -> T:
-            with storage_errors(self._place.path):
-                return query(self._connection)
-
         async with self._turn:
-            return await to_thread.run_sync(guarded)
+            return await to_thread.run_sync(self._medium.read, query)
 
     async def flush(self) -> None:
         """Wait until everything written so far is committed; raises StoreError."""
@@ -198,17 +189,7 @@ class RunWriter:
     def _commit_now(self, statements: list[Statement]) -> None:
         if self.failure is not None:
             raise self.failure
-        self._place.check()  # before the group hides what was cut off, and again when it is committed
-        with storage_errors(self._place.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                execute_all(self._connection, statements)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # a full disk rolls back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
-        self._place.check()
+        self._medium.commit(statements)
 
     def close(self) -> None:
         """Ask the writing loop to end after its last group."""
@@ -220,20 +201,12 @@ class RunWriter:
         """Tell what the store did not take, if it failed, and close its file."""
         try:
             if self.failure is not None:
-                facts = not_stored(self._connection, self._unsaved, whole=self._place.disturbed)
+                facts = not_stored(self._medium.database, self._unsaved, whole=self._medium.disturbed)
                 while page := await to_thread.run_sync(list, islice(facts, PAGE)):
                     for fact in page:
                         tell(fact)
         finally:
-            await to_thread.run_sync(self._close)
-
-    def _close(self) -> None:
-        """Leave one whole file behind, unless somebody is reading it just now or it is not ours any more."""
-        if self._place.holds():
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA busy_timeout=0")
-                self._connection.execute("PRAGMA journal_mode=DELETE")
-        self._connection.close()
+            await to_thread.run_sync(self._medium.close)
 
     def check(self) -> None:
         """Raise the failure that nobody has heard of: what was written last is not committed."""
@@ -246,12 +219,12 @@ def _deaf(_fact: NotStored) -> None:
 
 
 @asynccontextmanager
-async def open_writer(run_dir: Path, tell: Callable[[NotStored], None] = _deaf) -> AsyncIterator[RunWriter]:
+async def open_writer(home: Home, tell: Callable[[NotStored], None] = _deaf) -> AsyncIterator[RunWriter]:
     """Open the store of a run for writing; what was written is committed when this ends.
 
     When the store failed, `tell` gets every fact that it did not take.
     """
-    writer = await to_thread.run_sync(_opened, store_path(run_dir))
+    writer = RunWriter(await to_thread.run_sync(open_medium, home))
     try:
         async with create_task_group() as group:
             group.start_soon(writer.write_groups)
@@ -263,17 +236,3 @@ async def open_writer(run_dir: Path, tell: Callable[[NotStored], None] = _deaf) 
     finally:
         with CancelScope(shield=True):
             await writer.release(tell)
-
-
-def _opened(path: Path) -> RunWriter:
-    with storage_errors(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None,
-                                     check_same_thread=False)  # fmt: skip
-        try:
-            check_ours(connection, path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            return RunWriter(StorePlace(path), connection)
-        except BaseException:
-            connection.close()
-            raise

@@ -1,6 +1,7 @@
 """How a run writes down what it does: durable before it counts, and in groups."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,8 @@ from bulkip.errors import StoreError
 from bulkip.frozen import replace as changed
 from bulkip.model import Before, ErrorClass, Result, Status
 from bulkip.store import open_writer
+from bulkip.store.filedatabase import FileDatabase
+from bulkip.store.home import Database
 from tests.storedruns import SETTLED_AT, attempt, frozen, item, outcome, settle
 
 pytestmark = pytest.mark.anyio
@@ -59,12 +62,18 @@ async def test_store_is_synchronous(run_dir: Path) -> None:
     assert found == ["wal", 2]
 
 
+def trace(told: Callable[[str], object], database: Database) -> None:
+    """Tell each statement that SQLite executes."""
+    assert isinstance(database, FileDatabase)
+    database.connection.set_trace_callback(told)
+
+
 async def test_result_is_told_only_after_its_commit(run_dir: Path) -> None:
     """Neither a row nor a progress line says what a crash could still undo (law L3)."""
     happened: list[str] = []
 
     async with open_writer(run_dir) as writer:
-        await writer.read(lambda db: db.set_trace_callback(happened.append))
+        await writer.read(partial(trace, happened.append))
         await writer.settle(item(3), 0, CHANGED, SETTLED_AT, lambda: happened.append("told"))
         await writer.flush()
 
@@ -76,7 +85,7 @@ async def test_value_before_is_told_only_after_its_commit(run_dir: Path) -> None
     happened: list[str] = []
 
     async with open_writer(run_dir) as writer:
-        await writer.read(lambda db: db.set_trace_callback(happened.append))
+        await writer.read(partial(trace, happened.append))
         await writer.record_before(item(3), Before(("old.example",), 5.0), lambda: happened.append("told"))
         await writer.flush()
 
@@ -99,7 +108,7 @@ async def test_many_writers_share_a_commit(run_dir: Path) -> None:
     statements: list[str] = []
 
     async with open_writer(run_dir) as writer:
-        await writer.read(lambda db: db.set_trace_callback(statements.append))
+        await writer.read(partial(trace, statements.append))
         async with create_task_group() as workers:
             for number in range(1, MANY + 1):
                 workers.start_soon(writer.begin_attempt, attempt(number), 1.0)

@@ -72,7 +72,7 @@ def kind_of(header: RunHeader, overview: Overview) -> str:
 
 def facts_of(figures: CallFigures, header: RunHeader) -> Iterator[tuple[str, str]]:
     """Yield what is known of a run, as labels and texts."""
-    starts, place = figures.starts(), figures.path.parent
+    starts, place = figures.starts(), figures.home
     yield "Run", place.name
     yield "Job", f"{header.job_name} ({header.job_path})"
     yield "API", header.url
@@ -104,7 +104,7 @@ def _part(header: RunHeader) -> Iterator[tuple[str, str]]:
 
 def commands_of(figures: CallFigures, overview: Overview) -> Iterator[tuple[str, str]]:
     """Yield the commands that go on with a run, with their purpose."""
-    place = figures.path.parent
+    place = figures.home
     left = Left(
         overview.counts, lifting=lifting(figures), unproved=unlooked(place), merged=figures.header().is_merged
     )

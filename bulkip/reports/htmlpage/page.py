@@ -30,7 +30,7 @@ ADDRESS: Final = "ADDRESS"
 
 def html_lines(reader: RunReader) -> Iterator[str]:
     """Yield the page piece by piece; the rows are gone through twice, and never held."""
-    with CallFigures(reader.path.parent) as figures:
+    with CallFigures(reader.home) as figures:
         overview = overview_of(told_items(figures))
         took = latency(figures.latencies())
         shown = context(figures, overview, took, first_of(told_items(figures)))
@@ -43,7 +43,7 @@ def html_lines(reader: RunReader) -> Iterator[str]:
 
 def _blocks(figures: CallFigures, overview: Overview, took: Latency) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield the blocks of JSON by their ids, each to be taken whole before the next."""
-    explain = command("explain", figures.path.parent, ADDRESS)
+    explain = command("explain", figures.home, ADDRESS)
     yield "facts", [embedded(facts_block(figures, overview, took, explain))]
     base = base_of(figures)
     places: dict[tuple[int, ...], int] = {}
