@@ -8,7 +8,9 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from bulkip.cluster.setup import initialise
 from tests.postgres import Postgres, postgres
+from tests.shelves import Shelf
 from tests.virtualtime import ON_VIRTUAL_TIME
 
 
@@ -49,6 +51,21 @@ def postgres_server() -> Iterator[Postgres]:
     """Run a PostgreSQL for all tests that share it; whoever stops it takes one of its own."""
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster_url(postgres_server: Postgres) -> str:
+    """Return the URL of a database that is ready to keep runs, for tests that do not count them."""
+    url = postgres_server.new_database()
+    initialise(url, "--cluster")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """Return where the runs of a test are kept: every such test is of both stores."""
+    url = request.getfixturevalue("cluster_url") if request.param == "postgresql" else None
+    return Shelf(tmp_path, url)
 
 
 @pytest.fixture

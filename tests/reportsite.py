@@ -1,6 +1,7 @@
 """Pages of the HTML report and a browser that shows them, as tests of the report need them."""
 
 import json
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -97,11 +98,11 @@ def rehearse(folder: Path, job: str, faults: str) -> None:
     assert ended.code in {0, 3}, ended.err
 
 
-def store_hostile(folder: Path) -> None:
+def store_hostile(folder: Path, attacks: Collection[str] = tuple(TEXTS.values())) -> None:
     """Store a run in which every text that is shown is an attack."""
     header = replace(HEADER, job_name=TEXTS["html"], job_path=TEXTS["bidi"], url=TEXTS["html-attribute"])
     pairs = []
-    for number, text in enumerate(TEXTS.values(), start=1):
+    for number, text in enumerate(attacks, start=1):
         one = replace(item(number), source=text, form={"ip": "203.0.113.1", "id": text, "ptr": text})
         result = Result(Status.FAILED, ErrorClass.INVALID, text, text, 200, note=text, names=(text,))
         pairs.append((one, result))

@@ -39,7 +39,8 @@ class Running(Limiter, Protocol):
 def shared_rate(url: str, account: str) -> SharedRate:
     """Return what shares the rate of an account at a URL; raises UsageError, or Halt when nobody is there."""
     try:
-        from bulkip.ledger import PostgresLedger, make_table, place_of  # noqa: PLC0415 -- an extra that few installations have
+        from bulkip.cluster.ledger import PostgresLedger, make_table  # noqa: PLC0415 -- an extra
+        from bulkip.cluster.server import place_of  # noqa: PLC0415 -- the same
     except ImportError as error:
         raise UsageError(f"--limiter needs what the extra `cluster` brings ({error}); {EXTRA}") from error
     make_table(url)

@@ -23,6 +23,8 @@ SIZES = (64, 16, 4, 1)
 """So many rows go into one statement; few sizes, so that each stays prepared."""
 FREQUENT = (BEGIN_ATTEMPT, WHOLE_ATTEMPT, FINISH_ATTEMPT, READING, RESULT)
 """What is written for nearly every item; a begun attempt goes before its end."""
+REPLACING = frozenset({READING})
+"""What may be written more than once for an item; the newest counts."""
 _MANY = MappingProxyType({sql: ManyRows.of(sql) for sql in FREQUENT})
 
 
@@ -44,8 +46,14 @@ def execute_all(connection: Executing, statements: Iterable[Statement]) -> None:
 def _insert_all(connection: Executing, waiting: Mapping[str, list[tuple[object, ...]]]) -> None:
     for sql, rows in waiting.items():
         if rows:
-            _insert(connection, _MANY[sql], rows)
+            _insert(connection, _MANY[sql], _newest(rows) if sql in REPLACING else rows)
             rows.clear()
+
+
+def _newest(rows: Sequence[tuple[object, ...]]) -> Sequence[tuple[object, ...]]:
+    """Return the newest row of each item; PostgreSQL replaces no row twice in one statement."""
+    by_item = {row[0]: row for row in rows}
+    return rows if len(by_item) == len(rows) else [*by_item.values()]
 
 
 def _insert(connection: Executing, many: ManyRows, rows: Sequence[tuple[object, ...]]) -> None:

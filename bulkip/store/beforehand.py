@@ -7,7 +7,7 @@ from itertools import groupby
 from bulkip.actions.checks import LOOKUP
 from bulkip.model import Status
 from bulkip.store.planneditem import PlannedItem
-from bulkip.store.questions import ITEMS, SOUGHT, UNTRACED
+from bulkip.store.questions import ITEMS, PLANNED_COLUMNS, SOUGHT, UNTRACED
 from bulkip.store.schema import storage_errors
 from bulkip.store.workleft import WorkLeft
 
@@ -54,8 +54,10 @@ class Beforehand(WorkLeft):
             sought = self._limited(SOUGHT)
             sql = f"SELECT item.ip {items} WHERE {sought} AND {number} > ? ORDER BY {number} LIMIT ?"
             found = tuple(dict.fromkeys(ip for (ip,) in self._db.execute(sql, (after, most))))
-        marks = ",".join("?" * len(found))
-        planned = self._planned(f"WHERE item.ip IN ({marks}) ORDER BY item.number", found)
+        if not found:
+            return []
+        where = f"WHERE item.ip IN ({','.join('?' * len(found))}) ORDER BY item.number"
+        planned = self._fetched(f"{PLANNED_COLUMNS} {ITEMS} {where}", found)
         holders = self._holders(found)
         chains = (tuple(group) for _, group in groupby(planned, lambda one: one.item.chain))
         return [Sought(_open(chain), holders.get(chain[0].item.ip or "", ())) for chain in chains]
@@ -76,8 +78,10 @@ class Beforehand(WorkLeft):
 
     def _numbered(self, numbers: Iterable[int]) -> list[PlannedItem]:
         values = tuple(numbers)
-        marks = ",".join("?" * len(values))
-        return list(self._planned(f"WHERE item.number IN ({marks}) ORDER BY item.number", values))
+        if not values:
+            return []
+        where = f"WHERE item.number IN ({','.join('?' * len(values))}) ORDER BY item.number"
+        return self._fetched(f"{PLANNED_COLUMNS} {ITEMS} {where}", values)
 
     def leads_left(self) -> int:
         """Count the writes of which nobody has asked yet where their names lead."""
@@ -85,7 +89,7 @@ class Beforehand(WorkLeft):
 
     def to_trace(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose names are to be resolved, in plan order."""
-        return list(self._next_undone(UNTRACED, after, most))
+        return self._next_undone(UNTRACED, after, most)
 
     def _number(self, sql: str) -> int:
         with storage_errors(self.path):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bulkip.store.home import Rows
+from bulkip.store.home import Executing, Rows
 from bulkip.store.schema import check_ours
 
 
@@ -22,7 +22,7 @@ class FileDatabase:
         """Let all that is read from now on be of this moment, whatever a running engine writes."""
         self.connection.execute("BEGIN")
 
-    def transact(self, work: Callable[["FileDatabase"], None]) -> None:
+    def transact(self, work: Callable[[Executing], None]) -> None:
         """Do some work in one transaction."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:

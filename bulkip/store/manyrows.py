@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain, count, islice, repeat
 
 from bulkip.store.home import Executing
 
@@ -41,7 +41,7 @@ class ManyRows:
 
 @lru_cache(maxsize=256)
 def _statement(many: ManyRows, rows: int) -> str:
-    numbers = count(many.shared + 1)
+    numbers = map("?{}".format, count(many.shared + 1)) if many.shared else repeat("?")
     values = many.row.count("{}")
-    written = (many.row.format(*(f"?{next(numbers)}" for _ in range(values))) for _ in range(rows))
+    written = (many.row.format(*islice(numbers, values)) for _ in range(rows))
     return f"{many.head} {','.join(written)}{many.tail}"

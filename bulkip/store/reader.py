@@ -11,8 +11,9 @@ from bulkip.model import Counts, Item, JsonValue, Status
 from bulkip.safety import PlannedChanges
 from bulkip.store.choice import Choice
 from bulkip.store.damage import damage_of, is_stumble
-from bulkip.store.filedatabase import FileDatabase, open_file
-from bulkip.store.home import Home, RemoteRun, Row
+from bulkip.store.filedatabase import FileDatabase
+from bulkip.store.home import Home, Row
+from bulkip.store.opening import open_home, place_of
 from bulkip.store.planneditem import Change, PlannedItem, planned_item
 from bulkip.store.questions import (
     ADDRESSES_LEFT,
@@ -34,7 +35,7 @@ from bulkip.store.questions import (
     UNPROVED,
     among,
 )
-from bulkip.store.schema import RunHeader, storage_errors, store_path
+from bulkip.store.schema import RunHeader, storage_errors
 
 PAGE = 500
 StoredRow: TypeAlias = Row
@@ -47,9 +48,8 @@ class RunReader:
     def __init__(self, home: Home) -> None:
         """Open the store of a run; raises StoreError when it is none of ours."""
         self.home = home
-        self.path = home if isinstance(home, RemoteRun) else store_path(home)
-        with storage_errors(self.path):
-            self._db = home.connect() if isinstance(home, RemoteRun) else open_file(store_path(home), "ro")
+        self.path = place_of(home)
+        self._db = open_home(home, "ro")
 
     def __enter__(self) -> Self:
         return self
@@ -108,9 +108,9 @@ class RunReader:
 
     def class_counts(self) -> dict[str, int]:
         """Count the items by error class, those that have one."""
-        sql = f"SELECT error_class, COUNT(*) {ITEMS} WHERE error_class IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+        sql = f"SELECT error_class, COUNT(*) {ITEMS} WHERE error_class IS NOT NULL"
         with storage_errors(self.path):
-            return dict(self._db.execute(sql).fetchall())
+            return dict(self._db.execute(f"{sql} GROUP BY 1 ORDER BY 2 DESC, 1").fetchall())
 
     def changes_ahead(self, most: int) -> list[Change]:
         """Return the first PTR writes that are still to do, with the value read before."""

@@ -1,12 +1,13 @@
 """How items that have ended are opened again: by a retry that was asked for, or to settle what is unknown."""
 
-import sqlite3
-from pathlib import Path
+from contextlib import closing
 
 from bulkip.model import ErrorClass, Status
 from bulkip.store.choice import Choice
+from bulkip.store.home import Executing, Home
+from bulkip.store.opening import open_home, place_of
 from bulkip.store.questions import ITEMS, NARROW
-from bulkip.store.schema import check_ours, storage_errors, store_path
+from bulkip.store.schema import storage_errors
 
 SKIPPED_WITH = f"""
 INSERT INTO chosen SELECT item.number, item.chain, item.shown {ITEMS}
@@ -32,7 +33,7 @@ UPDATE sought SET server = NULL WHERE item IN (
 ACCEPT = "UPDATE attempt SET in_doubt = FALSE WHERE item IN (SELECT number FROM chosen WHERE NOT shown)"
 
 
-def reopen(run_dir: Path, choice: Choice) -> int:
+def reopen(home: Home, choice: Choice) -> int:
     """Open the chosen items again, with what was skipped because of them, and return how many there are.
 
     Whatever has no result then is written down, so that the start which
@@ -41,32 +42,24 @@ def reopen(run_dir: Path, choice: Choice) -> int:
     Old results stay in the store. Values read before are forgotten, so that
     they are read again, except where a doubt is to be settled against them.
     """
-    path = store_path(run_dir)
-    with storage_errors(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
-    try:
-        with storage_errors(path):
-            check_ours(connection, path)
-            connection.execute("BEGIN IMMEDIATE")
-            count = _reopen(connection, choice)
-            connection.execute("COMMIT")
-    finally:
-        connection.close()
-    return count
+    counts: list[int] = []
+    with closing(open_home(home, "rw")) as database, storage_errors(place_of(home)):
+        database.transact(lambda store: counts.append(_reopen(store, choice)))
+    return counts[-1]
 
 
-def _reopen(connection: sqlite3.Connection, choice: Choice) -> int:
+def _reopen(store: Executing, choice: Choice) -> int:
     where, values = choice.where()
-    connection.execute(
+    store.execute(
         f"CREATE TEMP TABLE chosen AS SELECT item.number, item.chain, item.shown {ITEMS} {where}", values
     )
     if not choice.actions:
-        connection.execute(SKIPPED_WITH)
-        connection.execute(FORGET)
-        connection.execute(ACCEPT)
+        store.execute(SKIPPED_WITH)
+        store.execute(FORGET)
+        store.execute(ACCEPT)
         for statement in LOOK_AGAIN.split(";"):
-            connection.execute(statement)
-    opened = connection.execute(OPEN).rowcount
-    for statement in NARROW:
-        connection.execute(statement)
+            store.execute(statement)
+    opened = int(store.execute(OPEN).rowcount)
+    for statement in (*NARROW, "DROP TABLE chosen"):
+        store.execute(statement)
     return opened

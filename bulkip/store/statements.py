@@ -38,7 +38,7 @@ SHOWN = "UPDATE server SET shown=TRUE WHERE id=?"
 UNREAD = "INSERT INTO unread VALUES (?,?) ON CONFLICT (item) DO UPDATE SET reason=excluded.reason"
 LEAD = """
 INSERT INTO lead VALUES (?,?,?)
-ON CONFLICT (item) DO UPDATE SET leading=excluded.leading, reason=excluded.reason
+ON CONFLICT (item) DO UPDATE SET "leading"=excluded.leading, reason=excluded.reason
 """
 START = "INSERT INTO start (number, started_at) SELECT COALESCE(MAX(number), 0) + 1, ? FROM start"
 END = "UPDATE start SET finished_at=?, exit_code=?, reason=?, error_class=? WHERE number=?"
@@ -66,6 +66,6 @@ def names_text(names: tuple[str, ...] | None) -> str | None:
 def result_columns(item: int, generation: int, result: Result, now: float) -> tuple[object, ...]:
     """Return the values that RESULT binds; `now` is in Unix seconds."""
     r = result
-    value = None if r.value is None else exact_text(r.value)
+    value = None if r.value is None else exact_text(r.value, close=True)
     why = (r.error_class, r.error_code, r.message, r.http_status)
     return (item, generation, r.status, *why, value, r.empty, r.note, names_text(r.names), now)

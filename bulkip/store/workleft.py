@@ -1,7 +1,5 @@
 """What of a run is still to do, a page at a time: all of it, or the part that somebody is at."""
 
-from collections.abc import Iterator
-
 from bulkip.store.home import Home
 from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import PlannedItem, planned_item
@@ -36,16 +34,16 @@ class WorkLeft(RunReader):
 
     def to_read(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next writes whose value before is not known yet, in plan order."""
-        return list(self._next_undone(UNREAD, after, most))
+        return self._next_undone(UNREAD, after, most)
 
     def to_verify(self, after: int, most: int, since: float) -> list[PlannedItem]:
         """Return the next items to prove, in plan order: those without a proof that holds since that time."""
         where = f"WHERE item.number > ? AND {self._limited(PROVABLE)} ORDER BY item.number LIMIT ?"
-        return list(self._planned(where, (after, since, most)))
+        return self._fetched(f"{PLANNED_COLUMNS} {ITEMS} {where}", (after, since, most))
 
     def to_check(self, after: int, most: int) -> list[PlannedItem]:
         """Return the next items that have no result yet, in plan order."""
-        return list(self._next_undone("result.status IS NULL", after, most))
+        return self._next_undone("result.status IS NULL", after, most)
 
     def proofs_left(self, since: float) -> int:
         """Count the items that are to be proved; `since` is in Unix seconds."""
@@ -66,13 +64,18 @@ class WorkLeft(RunReader):
         # a chain bears the number of its first item, and ends where the next one begins
         where = f"WHERE {WHOLE_CHAINS.format(marks=','.join('?' * len(wanted)))} ORDER BY item.number"
         chains: dict[int, list[PlannedItem]] = {chain: [] for chain in wanted}
-        for planned in self._planned(where, (wanted[0], wanted[-1], wanted[-1], *wanted)):
+        values = (wanted[0], wanted[-1], wanted[-1], *wanted)
+        for planned in self._fetched(f"{PLANNED_COLUMNS} {ITEMS} {where}", values):
             chains[planned.item.chain].append(planned)
         return [tuple(chain) for chain in chains.values()]
 
-    def _next_undone(self, condition: str, after: int, most: int) -> Iterator[PlannedItem]:
-        """Yield the next items of a condition that those with a result do not meet."""
+    def _next_undone(self, condition: str, after: int, most: int) -> list[PlannedItem]:
+        """Return the next items of a condition that those with a result do not meet."""
         items, number = self.undone()
         where = f"WHERE {number} > ? AND {self._limited(condition)} ORDER BY {number} LIMIT ?"
-        for row in self._pages(f"{PLANNED_COLUMNS} {items} {where}", (after, most)):
-            yield planned_item(row)
+        return self._fetched(f"{PLANNED_COLUMNS} {items} {where}", (after, most))
+
+    def _fetched(self, sql: str, values: tuple[int | float | str, ...]) -> list[PlannedItem]:
+        """Return a page of items at once; they are few, so that memory holds them."""
+        with storage_errors(self.path):
+            return [planned_item(row) for row in self._db.execute(sql, values).fetchall()]

@@ -7,10 +7,11 @@ import psycopg
 import pytest
 from anyio import create_task_group, fail_after
 
-from bulkip import ledger
+from bulkip.cluster import server
+from bulkip.cluster.ledger import READ, PostgresLedger, make_table
+from bulkip.cluster.server import place_of, settings_of
 from bulkip.errors import Halt, UsageError
 from bulkip.leases import Ask
-from bulkip.ledger import PostgresLedger, make_table, place_of, settings_of
 from bulkip.sharedpacer import LedgerError
 from tests.postgres import Postgres, postgres
 
@@ -91,11 +92,11 @@ async def test_ledger_comes_back_with_its_server() -> None:
 
 async def test_stopped_process_does_not_stop_the_others(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is stopped while it leases loses the row after a while, and the others go on."""
-    monkeypatch.setattr(ledger, "STATEMENT_MS", 400)
+    monkeypatch.setattr(server, "STATEMENT_MS", 400)
     other = PostgresLedger(url, "one")
     await other.lease(Ask(1, STEP_S))
     stopped = await psycopg.AsyncConnection.connect(settings_of(url))
-    await stopped.execute(ledger.READ, ("one",))
+    await stopped.execute(READ, ("one",))
 
     count = 0
     with fail_after(5):

@@ -1,27 +1,15 @@
-"""Where the slots of an account are kept for all processes that share its rate: a table in PostgreSQL.
+"""Where the slots of an account are kept for all processes that share its rate: a table in PostgreSQL."""
 
-The door of psycopg, which comes with the extra `cluster`.
-"""
-
-import logging
 from dataclasses import astuple
 from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from bulkip.errors import Halt, UsageError
+from bulkip.cluster.server import place_of, reason_of, refusal, refuse_unreadable, settings_of
 from bulkip.leases import Ask, Lease, Standing, leased
 from bulkip.sharedpacer import LedgerError
 
-CONNECT_S = 5
-STATEMENT_MS = 5000
-"""So long a statement may take, the wait for other processes' leases included."""
-SCHEMES: Final = ("postgresql://", "postgres://")
-SHOWN: Final = ("host", "dbname")
-BOUNDED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-"""The last one, because a process that is stopped while the row is its own must not stop all others."""
 MAKING: Final = 0x62756C6B
 """The advisory lock under which the table is made: `IF NOT EXISTS` alone is not safe side by side."""
 TABLE: Final = """
@@ -47,11 +35,6 @@ WRITE: Final = """
 UPDATE bulkip.standing
 SET free_at = %s, held_until = %s, share = %s, share_at = %s, step_s = %s, step_at = %s WHERE account = %s
 """
-REFUSED: Final = ("for connection option", "invalid sslmode", "FATAL:")
-PASSING: Final = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
-"""How libpq words what the user must mend, and which refusals of a server pass by; it gives no code then."""
-
-logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # a lost connection is told by a LedgerError, too
 
 
 class PostgresLedger:
@@ -70,7 +53,7 @@ class PostgresLedger:
             return await self._lease(connection, ask)
         except psycopg.Error as error:
             await self.close()
-            raise LedgerError(f"{place_of(self._url)}: {_reason(error)}") from error
+            raise LedgerError(f"{place_of(self._url)}: {reason_of(error)}") from error
         except BaseException:
             await self.close()  # whatever was cut off in it
             raise
@@ -106,61 +89,11 @@ class PostgresLedger:
 
 def make_table(url: str) -> None:
     """See that the server is there, takes us, and has the table; raises UsageError or Halt."""
-    _refuse_unreadable(url)
+    refuse_unreadable(url, "--limiter")
     try:
         with psycopg.connect(settings_of(url), autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (MAKING,))
             if connection.execute("SELECT to_regclass('bulkip.standing')").fetchone() == (None,):
                 connection.execute(TABLE)
     except psycopg.Error as error:
-        text = f"--limiter {place_of(url)}: {_reason(error)}"
-        if _is_wrong(error):
-            raise UsageError(f"{text}; check its name, its login and its rights") from error
-        raise Halt(f"{text}; nothing was sent, because nobody knows what others send") from error
-
-
-def _refuse_unreadable(url: str) -> None:
-    """Raise UsageError for what may be read otherwise than meant: parts of a password would be shown."""
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        given = None
-    shown = "".join(str(given.get(name) or "") for name in SHOWN) if given else ""
-    ports = str(given.get("port") or "0").split(",") if given else []
-    if not ports or not url.startswith(SCHEMES) or "@" in shown or not all(map(str.isdigit, ports)):
-        raise UsageError(
-            "--limiter: this is no URL of a PostgreSQL; write it like postgresql://user@host:5432/database, "
-            "and percent-encode what is special in a password"
-        ) from None
-
-
-def settings_of(url: str) -> str:
-    """Return a URL with our time limits where it has none of its own; raises psycopg.ProgrammingError."""
-    given = conninfo_to_dict(url)
-    own: dict[str, Any] = {
-        "connect_timeout": CONNECT_S,
-        "tcp_user_timeout": STATEMENT_MS,
-        "application_name": "bulkip",
-        "options": " ".join(f"-c {name}={STATEMENT_MS}" for name in BOUNDED),
-    }
-    return make_conninfo("", **(own | given))
-
-
-def place_of(url: str) -> str:
-    """Return where a URL leads, without the login; the URL is one that `make_table` took."""
-    given = conninfo_to_dict(url)
-    port = f":{given['port']}" if given.get("port") else ""
-    return f"postgresql://{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
-
-
-def _is_wrong(error: psycopg.Error) -> bool:
-    """Say whether waiting would not help: no URL, a refused login or name, a missing right."""
-    if isinstance(error, psycopg.ProgrammingError):
-        return True
-    text = str(error)
-    return any(word in text for word in REFUSED) and not any(word in text for word in PASSING)
-
-
-def _reason(error: psycopg.Error) -> str:
-    """Return what the server or the system says, in one line; of a URL that was read well, no password."""
-    return " ".join(str(error).split()) or type(error).__name__
+        raise refusal(error, "--limiter", url) from error

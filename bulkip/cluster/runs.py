@@ -1,0 +1,127 @@
+"""Which runs does a cluster keep, and how does a plan get there?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql as words
+
+from bulkip.cluster.database import PostgresDatabase
+from bulkip.cluster.dialect import indexes, tables
+from bulkip.cluster.server import place_of, reason_of, settings_of
+from bulkip.errors import StoreError, UsageError
+from bulkip.store.home import RemoteRun
+from bulkip.store.moving import Pages, tables_of
+from bulkip.store.schema import RunHeader
+
+PREFIX: Final = "run_"
+"""What the schema of a run is called, before its id."""
+SHARDS: Final = """
+CREATE TABLE shard (
+  number bigint PRIMARY KEY, round bigint NOT NULL, account bigint NOT NULL, queue text NOT NULL,
+  first bigint NOT NULL, last bigint NOT NULL, token bigint NOT NULL DEFAULT 0, holder text,
+  seen_at timestamptz, ended_at timestamptz, tally text NOT NULL DEFAULT '{}', stop text
+);
+CREATE INDEX shard_round ON shard (round)
+"""
+"""Which items belong together, who is at them, and how far they have come; `token` counts who took them."""
+REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, FALSE)"
+LIST: Final = "SELECT * FROM bulkip.runs ORDER BY created_at DESC, id DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run that a cluster keeps; `created_at` is in Unix seconds, `accounts` is JSON."""
+
+    id: str
+    job: str
+    digest: str
+    simulated: bool
+    created_at: float
+    items: int
+    accounts: str
+    under_way: bool
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection for a few questions; raises StoreError when the server refuses or goes away."""
+    try:
+        with psycopg.connect(settings_of(url, bounded=False), autocommit=True) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise StoreError(f"{place_of(url)}: {reason_of(error)}") from error
+
+
+def schema_of(run_id: str) -> str:
+    """Return the name of the schema that holds the tables of a run."""
+    return f"{PREFIX}{run_id}"
+
+
+def remote_run(url: str, run_id: str, hurried: Callable[[], bool] = lambda: False) -> RemoteRun:
+    """Return where a run is, with the way to it; the URL with its login shows nowhere."""
+    return RemoteRun(run_id, place_of(url), partial(PostgresDatabase, url, schema_of(run_id), hurried))
+
+
+def kept_runs(url: str) -> list[KeptRun]:
+    """Return the runs of a cluster, the newest first; raises StoreError."""
+    with connected(url) as connection:
+        return [KeptRun(*row) for row in connection.execute(LIST)]
+
+
+def upload(url: str, folder: Path, header: RunHeader, accounts: str) -> RemoteRun:
+    """Bring a frozen plan from its folder into the cluster, whole or not at all; raises StoreError."""
+    with connected(url) as connection, connection.transaction():
+        schema = words.Identifier(schema_of(header.id))
+        connection.execute(words.SQL("CREATE SCHEMA {}").format(schema))
+        connection.execute(words.SQL("SET LOCAL search_path TO {}, bulkip").format(schema))
+        for statement in (*tables().split(";"), *SHARDS.split(";")):
+            connection.execute(statement.encode())
+        copied = {name: _copy(connection, name, pages) for name, pages in tables_of(folder)}
+        for statement in indexes().split(";"):
+            connection.execute(statement.encode())
+        for name in copied:
+            connection.execute(words.SQL("ANALYZE {}").format(words.Identifier(name)))
+        about = (header.id, header.job_name, header.job_digest, header.simulated, header.created_at)
+        connection.execute(REGISTER, (*about, copied["item"], accounts))
+    return remote_run(url, header.id)
+
+
+def _copy(connection: psycopg.Connection[Any], table: str, pages: Pages) -> int:
+    """Copy a table, and return how many rows it has."""
+    count = 0
+    command = words.SQL("COPY {} FROM STDIN").format(words.Identifier(table))
+    with connection.cursor() as cursor, cursor.copy(command) as copy:
+        for page in pages:
+            for row in page:
+                copy.write_row(row)
+            count += len(page)
+    return count
+
+
+def drop(url: str, run_id: str) -> None:
+    """Remove a run and all that was known of it; raises StoreError."""
+    with connected(url) as connection, connection.transaction():
+        connection.execute(
+            words.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(words.Identifier(schema_of(run_id)))
+        )
+        connection.execute("DELETE FROM bulkip.runs WHERE id = %s", (run_id,))
+
+
+def found_run(url: str, name: str) -> RemoteRun:
+    """Return the run of an id, a unique prefix, `last` or `last~N`; raises UsageError, StoreError."""
+    runs = kept_runs(url)
+    if name == "last" or name.startswith("last~"):
+        real = [run for run in runs if not run.simulated] or runs
+        place = 0 if name == "last" else int(name[5:]) if name[5:].isdigit() else len(real)
+        found = [run.id for run in real[place : place + 1]]
+    else:
+        found = [run.id for run in runs if run.id.startswith(name)]
+    if len(found) != 1:
+        what = f"`{name}` begins {len(found)} runs" if found else f"there is no run `{name}`"
+        raise UsageError(f"{place_of(url)}: {what}; `bulkip cluster status` lists them")
+    return remote_run(url, found[0])
