@@ -18,6 +18,41 @@ class Allowance:
         self._budget = Budget(budget, budget)
         self._ceiling = ceiling
         self._on_trial: tuple[int, int] | None = None  # streak of lost calls, and what it cost so far
+        self._heard = (0, 0, 0)  # what others have come to, as far as that is counted here
+
+    @property
+    def ended(self) -> int:
+        """How many items have ended in this start, or in this step of a rollout."""
+        return self._ceiling.ended
+
+    @property
+    def failed(self) -> int:
+        """How many of them badly."""
+        return self._ceiling.failed
+
+    @property
+    def planned(self) -> int:
+        """Of how many items a share may fail."""
+        return self._ceiling.planned
+
+    @property
+    def spent(self) -> int:
+        """What retries have cost here, without those of others."""
+        return self._budget.full - self._budget.left - self._heard[2]
+
+    def hear(self, ended: int, failed: int, spent: int) -> Stop | None:
+        """Take in what others of this start have come to in all; return the stop when it is too much."""
+        heard = self._heard
+        self._heard = (ended, failed, spent)
+        self._ceiling = self._ceiling.with_others(ended - heard[0], failed - heard[1])
+        self._budget = self._budget.with_returned(heard[2] - spent)
+        if self._budget.left < 0:
+            return Stop(StopKind.HALT, f"{self._spent_text()}, by all workers together", ErrorClass.BUDGET)
+        return _stop_at(self._ceiling)
+
+    def begin_hearing(self) -> None:
+        """Hear others from now on whose sums begin at nothing; what was heard before stays counted."""
+        self._heard = (0, 0, 0)
 
     def pay(self, because: Verdict, outages: Container[int]) -> Stop | None:
         """Pay for asking again; return the stop when it cannot be paid.
@@ -30,13 +65,15 @@ class Allowance:
             return None
         left = self._budget.without(because.retry_cost)
         if left is None:
-            text = f"the budget of {self._budget.full} for retries is spent (`retry.budget`)"
             last = f"; last: {because.message}" if because.message else ""
-            return Stop(StopKind.HALT, text + last, ErrorClass.BUDGET)
+            return Stop(StopKind.HALT, self._spent_text() + last, ErrorClass.BUDGET)
         self._budget = left
         if because.streak is not None:
             self._try(because.streak, because.retry_cost)
         return None
+
+    def _spent_text(self) -> str:
+        return f"the budget of {self._budget.full} for retries is spent (`retry.budget`)"
 
     def _acquit(self, outages: Container[int]) -> None:
         """Give back what retries cost whose calls turned out to be lost to an outage."""

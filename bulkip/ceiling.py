@@ -27,6 +27,10 @@ class Ceiling(Struct, frozen=True):
         """Return the ceiling after one more item has ended."""
         return replace(self, ended=self.ended + 1, failed=self.failed + (status in FAILURES))
 
+    def with_others(self, ended: int, failed: int) -> "Ceiling":
+        """Return the ceiling after so many more items have ended elsewhere, and how many of them badly."""
+        return replace(self, ended=self.ended + ended, failed=self.failed + failed)
+
     def with_one_more_failure(self) -> "Ceiling":
         """Return the ceiling after an item that had ended well turned out to have failed."""
         return replace(self, failed=self.failed + 1)

@@ -85,6 +85,20 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class CrewMoved:
+    """What the workers of a cluster have come to in this stage, all of them together.
+
+    `done` counts the items that the stage is through with, `statuses` the
+    results, `workers` who is at it just now.
+    """
+
+    done: int
+    statuses: Mapping[str, int]
+    calls: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """The run stops before its end, and why."""
 
@@ -123,6 +137,7 @@ Event = (
     | CallSent
     | ItemParked
     | Waiting
+    | CrewMoved
     | Stopping
     | StageEnded
     | NotStored

@@ -1,7 +1,7 @@
 """What a worker goes by, and where an item begins by that: with a reading, or with its own call."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from bulkip.actions import ACTIONS
@@ -25,7 +25,8 @@ class WorkRules:
     """What a worker goes by; `settle_s` is waited before a read-back, `wall` gives Unix seconds.
 
     `item_s` is an item's own time: its calls and its waits, in seconds; a call
-    ends after `attempt_s` by itself.
+    ends after `attempt_s` by itself. `made` tells how many calls of each purpose
+    were sent for an item in this start already, by a worker that is gone.
     """
 
     retry: RetryPolicy
@@ -36,6 +37,7 @@ class WorkRules:
     start: int
     rng: Random
     wall: Callable[[], float]
+    made: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Course:
@@ -43,6 +45,8 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
     action, form = ACTIONS[planned.item.action], planned.item.form
     read_back = action.read_back
     course = Course(Purpose.CALL, action.writes, action.replayable, number=planned.attempts)
+    if rules.made:
+        course = _gone_on(course, rules.made.get(planned.item.number, {}), rules.retry.attempts)
     if read_back is None:
         return course
     before = planned.before.names if planned.before else None
@@ -55,3 +59,12 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
     age_s = rules.wall() - planned.before.read_at if planned.before else 0
     stale = age_s >= rules.read_again_after_s and planned.unread is None
     return replace(course, next=Purpose.BEFORE) if reading or stale else course
+
+
+def _gone_on(course: Course, made: Mapping[str, int], attempts: int) -> Course:
+    """Return the course of an item of which calls were made already; one more is always allowed."""
+    calls, befores, readbacks = (
+        min(made.get(purpose, 0), attempts - 1)
+        for purpose in (Purpose.CALL, Purpose.BEFORE, Purpose.READBACK)
+    )
+    return replace(course, calls=calls, befores=befores, readbacks=readbacks)

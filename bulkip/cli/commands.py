@@ -31,6 +31,8 @@ COMMANDS = {
     "schema": "print the JSON Schema of a job, a report or a plan",
     "init": "write a first job that runs as it is",
     "schedule": "print what runs a job every night: cron, systemd or GitHub",
+    "worker": "work on the runs of a cluster",
+    "cluster": "prepare, show and stop what several machines share",
     "simulate": "serve a simulated API on this machine",
     "doctor": "recount a run law by law, or check the set-up",
     "completion": "print the completion script of a shell",

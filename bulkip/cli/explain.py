@@ -11,7 +11,8 @@ from bulkip.addresses import canonical_ip
 from bulkip.characters import FORBIDDEN
 from bulkip.cli import suggestions
 from bulkip.cli.findings import proof_fields, proof_lines
-from bulkip.cli.options import Word, option, run_dir_option
+from bulkip.cli.homes import home_of
+from bulkip.cli.options import CLUSTER, Word, option, run_dir_option
 from bulkip.cli.timeline import Entry, timeline
 from bulkip.errors import UsageError
 from bulkip.exactjson import exact_text
@@ -19,7 +20,6 @@ from bulkip.model import JsonValue, Status
 from bulkip.reports.commands import command
 from bulkip.reports.output import STDOUT, write_report
 from bulkip.reports.rows import Row, report_rows
-from bulkip.run.runs import find_run
 from bulkip.store import RunHistory, of_address
 
 WIDTH = 80
@@ -48,14 +48,15 @@ class Story:
 @option("--format", "form", type=Word(("text", "json")), default="text", show_default=True, twin=False,
         help="How to print it.")  # fmt: skip
 @run_dir_option
-def explain(run: str, ip: str, form: str, run_dir: Path) -> int:
+@CLUSTER
+def explain(run: str, ip: str, form: str, run_dir: Path, cluster: str | None) -> int:
     """Tell what happened to one address: its items, and every call on a time line.
 
     RUN is an id, a unique prefix, `last` or `last~1`. Times count from the
     address's first call; a gap is told with its reason where that is known.
     """
     address = _address(ip)
-    place = find_run(run_dir, run)
+    place = home_of(run_dir, run, cluster)
     with RunHistory(place, of_address(address)) as history:
         stories = _stories(history)
         if not stories:

@@ -95,6 +95,13 @@ def option(*names: str, twin: bool = True, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, cls=TwinOption, envvar=envvar, show_envvar=False, **settings)
 
 
+CLUSTER = option(
+    "--cluster",
+    metavar="URL",
+    help="Keep the run in this PostgreSQL and share its work among all workers there: postgresql://...",
+)
+
+
 def run_dir_option(function: F) -> F:
     """Declare where runs are kept."""
     return option(

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from bulkip.cli import suggestions
-from bulkip.cli.options import ON_EXISTS, REPORT, Word, on_exists_of, option, run_dir_option
+from bulkip.cli.homes import home_of
+from bulkip.cli.options import CLUSTER, ON_EXISTS, REPORT, Word, on_exists_of, option, run_dir_option
 from bulkip.policy import OnExists, ReportSpec
 from bulkip.reports.rendering import OpenRun, render
 from bulkip.run.reportplaces import place_reports
-from bulkip.run.runs import find_run
 from bulkip.store import RunReader
 
 EPILOG = """\b
@@ -37,9 +37,12 @@ Examples:
 )  # fmt: skip
 @option("--on-exists", type=Word(ON_EXISTS), twin=False, help="What to do with a file that is there already.")
 @run_dir_option
-def report(run: str, formats: tuple[ReportSpec, ...], on_exists: str | None, run_dir: Path) -> int:
+@CLUSTER
+def report(
+    run: str, formats: tuple[ReportSpec, ...], on_exists: str | None, run_dir: Path, cluster: str | None
+) -> int:
     """Render reports of a run from its run store; RUN is an id, a unique prefix, `last` or `last~1`."""
-    place = find_run(run_dir, run)
+    place = home_of(run_dir, run, cluster)
     specs = formats or (ReportSpec("text", "-"),)
     if chosen := on_exists_of(on_exists):
         specs = tuple(replace(spec, on_exists=chosen) for spec in specs)

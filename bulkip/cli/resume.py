@@ -7,7 +7,8 @@ import click
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, option
 from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
-from bulkip.run.again import case_of, find_resumable, job_file_of, rebase
+from bulkip.errors import UsageError
+from bulkip.run.again import case_of, find_resumable, has_work, job_file_of, rebase
 from bulkip.run.again import resume as finish
 from bulkip.run.alarms import Case
 from bulkip.settings import load_job
@@ -33,9 +34,23 @@ def resume(run: str, **given: Any) -> int:
     done is not sent again. The job file is not needed; when it was changed since,
     the run is not resumed, except with --rebase.
     """
+    if given["cluster"]:
+        return _resume_in_cluster(run, given)
     folder = find_resumable(given["run_dir"], run)
     if given["rebase"]:
         job = load_job(job_file_of(folder))
         case = Case(job.job, case_of(folder).simulated)
         return told(given, case, lambda desk: rebase(folder, job, run_options(given), desk))
     return told(given, case_of(folder), lambda desk: finish(folder, run_options(given), desk))
+
+
+def _resume_in_cluster(run: str, given: dict[str, Any]) -> int:
+    """Finish a run that is kept in a cluster."""
+    from bulkip.run.clustered import remote_resumable  # noqa: PLC0415 -- what only a cluster needs
+
+    if given["rebase"]:
+        raise UsageError(
+            "--rebase is for runs in a folder; `bulkip run --cluster` plans the changed job anew"
+        )
+    home = remote_resumable(given["cluster"], run, has_work)
+    return told(given, case_of(home), lambda desk: finish(home, run_options(given), desk))

@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from bulkip.cli import suggestions
+from bulkip.cli.homes import home_of
 from bulkip.cli.options import EXISTING, Quantity, did_you_mean, option
 from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
 from bulkip.model import ErrorClass
 from bulkip.run.again import case_of
 from bulkip.run.again import retry as run_again
-from bulkip.run.runs import find_run
 
 EPILOG = """\b
 Examples:
@@ -44,6 +44,6 @@ def retry(run: str, **given: Any) -> int:
 
     The values before are read again. Old results stay in the run store.
     """
-    folder = find_run(given["run_dir"], run)
+    home = home_of(given["run_dir"], run, given["cluster"])
     classes = given["only"] or ()
-    return told(given, case_of(folder), lambda desk: run_again(folder, classes, run_options(given), desk))
+    return told(given, case_of(home), lambda desk: run_again(home, classes, run_options(given), desk))

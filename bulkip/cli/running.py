@@ -11,6 +11,7 @@ from bulkip.cli.desk import Answers, TerminalDesk
 from bulkip.cli.jsondesk import JsonDesk
 from bulkip.cli.masks import mask_secrets
 from bulkip.cli.options import (
+    CLUSTER,
     DURATION,
     ON_EXISTS,
     RATE,
@@ -63,6 +64,8 @@ CALLING = (
         metavar="URL",
         help="Share the rate with every process that names this PostgreSQL: postgresql://...",
     ),
+    CLUSTER,
+    option("--no-work", is_flag=True, help="With --cluster: leave all shards to other workers."),
     option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it."),
     option(
         "--log-format",
@@ -193,6 +196,8 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         reckoning=reckoning_of(given),
         fail_on=given.get("fail_on"),
         limiter=given["limiter"] or None,
+        cluster=given["cluster"] or None,
+        works=not given["no_work"],
     )
 
 

@@ -10,7 +10,8 @@ import click
 
 from bulkip.characters import FORBIDDEN
 from bulkip.cli import suggestions
-from bulkip.cli.options import Word, option, run_dir_option
+from bulkip.cli.homes import home_of
+from bulkip.cli.options import CLUSTER, Word, option, run_dir_option
 from bulkip.model import JsonValue, Rate, Status
 from bulkip.progress.figures import lasted, rate_text
 from bulkip.progress.lines import wrapped
@@ -23,7 +24,6 @@ from bulkip.reports.rows import iso
 from bulkip.reports.summary import summary
 from bulkip.reports.text import outcome
 from bulkip.run.hints import HINTS
-from bulkip.run.runs import find_run
 from bulkip.store import Home, Proofs, RunHeader, RunHistory, StoredRow, unlooked
 
 Told: TypeAlias = dict[str, JsonValue]
@@ -43,12 +43,13 @@ Examples:
 @option("--format", "form", type=Word(("text", "json")), default="text", show_default=True, twin=False,
         help="How to print it.")  # fmt: skip
 @run_dir_option
-def show(run: str, form: str, run_dir: Path) -> int:
+@CLUSTER
+def show(run: str, form: str, run_dir: Path, cluster: str | None) -> int:
     """Show a run: job, settings, starts, counts, calls, waits, reports, and the next command.
 
     RUN is an id, a unique prefix, `last` or `last~1`. Times are in UTC.
     """
-    place = find_run(run_dir, run)
+    place = home_of(run_dir, run, cluster)
     with RunHistory(place) as history:
         told, left = summary(history), _left(history)
         if form == "json":

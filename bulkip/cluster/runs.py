@@ -1,6 +1,7 @@
 """Which runs does a cluster keep, and how does a plan get there?"""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,19 @@ CREATE TABLE shard (
 CREATE INDEX shard_round ON shard (round)
 """
 """Which items belong together, who is at them, and how far they have come; `token` counts who took them."""
+LEASE_S: Final = 10
+"""So long after its last word a worker keeps a shard; one that was silent for longer has lost it."""
+HOLDERS: Final = """
+SELECT DISTINCT holder FROM {} WHERE ended_at IS NULL AND holder IS NOT NULL
+AND seen_at >= clock_timestamp() - %s * interval '1 second' ORDER BY holder
+"""
+WORKERS: Final = """
+SELECT COUNT(*) FROM bulkip.procrastinate_workers WHERE last_heartbeat >= now() - %s * interval '1 second'
+"""
+HALT: Final = "INSERT INTO {} VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+FENCE: Final = """
+UPDATE {} SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
+"""
 REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, FALSE)"
 LIST: Final = "SELECT * FROM bulkip.runs ORDER BY created_at DESC, id DESC"
 
@@ -110,6 +124,41 @@ def drop(url: str, run_id: str) -> None:
             words.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(words.Identifier(schema_of(run_id)))
         )
         connection.execute("DELETE FROM bulkip.runs WHERE id = %s", (run_id,))
+
+
+def rest(url: str, run_id: str) -> None:
+    """Let workers pass a run over; raises StoreError."""
+    with connected(url) as connection:
+        connection.execute("UPDATE bulkip.runs SET under_way = FALSE WHERE id = %s", (run_id,))
+
+
+def fence(url: str, run_id: str) -> None:
+    """Take every shard of a run away from whoever is at it: what they still write is refused."""
+    with connected(url) as connection:
+        table = words.Identifier(schema_of(run_id), "shard")
+        connection.execute(words.SQL(FENCE).format(table))
+
+
+def halt(url: str, run_id: str, fact: str, why: Mapping[str, Any]) -> None:
+    """Let a run keep why nobody is to go on with it; its workers hear of it within a second."""
+    with connected(url) as connection:
+        table = words.Identifier(schema_of(run_id), "run")
+        connection.execute(words.SQL(HALT).format(table), (fact, json.dumps(why)))
+
+
+def holders(url: str, run_id: str) -> tuple[str, ...]:
+    """Return who is at the shards of a run; a worker that is silent is at none."""
+    with connected(url) as connection:
+        table = words.Identifier(schema_of(run_id), "shard")
+        rows = connection.execute(words.SQL(HOLDERS).format(table), (LEASE_S,)).fetchall()
+    return tuple(name for (name,) in rows)
+
+
+def live_workers(url: str) -> int:
+    """Count the workers of a cluster that were heard of lately."""
+    with connected(url) as connection:
+        row = connection.execute(WORKERS, (LEASE_S,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def found_run(url: str, name: str) -> RemoteRun:

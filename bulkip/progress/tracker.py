@@ -8,6 +8,7 @@ from threading import Lock
 
 from bulkip.events import (
     CallSent,
+    CrewMoved,
     Event,
     ItemParked,
     ItemProved,
@@ -93,6 +94,7 @@ class Tracker:
         self._stage, self._total, self._done = event.stage, event.total, event.done
         self._reading = event.stage == "reading"
         self._statuses = dict.fromkeys(Status, 0)
+        self._sent = 0  # calls of the workers of a cluster, as far as they are counted
         self._parked: dict[int, tuple[float, str]] = {}
         self._pauses = Pauses()
         self._items, self._calls = Meter(self._began), Meter(self._began)
@@ -108,6 +110,8 @@ class Tracker:
                 case CallSent():
                     self._moved_at = now = self._clock()
                     self._calls.add(self._pauses.working_time(now))
+                case CrewMoved():
+                    self._crew_moved(event)
                 case ItemParked(item, reason, seconds):
                     self._moved_at = now = self._clock()
                     self._parked[item.number] = (now + seconds, reason)
@@ -128,6 +132,18 @@ class Tracker:
         self._statuses[status] += 1
         if not (self._reading and status is Status.UNCHANGED):
             self._finish(event.item.number)
+
+    def _crew_moved(self, event: CrewMoved) -> None:
+        """Take in what all workers together have come to; what has moved since counts as of now."""
+        now = self._clock()
+        working = self._pauses.working_time(now)
+        for meter, more in ((self._items, event.done - self._done), (self._calls, event.calls - self._sent)):
+            for _ in range(more):
+                meter.add(working)
+        if (event.done, event.calls) != (self._done, self._sent):
+            self._moved_at = now
+        self._done, self._sent = event.done, event.calls
+        self._statuses |= {Status(status): count for status, count in event.statuses.items()}
 
     def _finish(self, number: int) -> None:
         self._done += 1

@@ -11,8 +11,9 @@ from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
 from bulkip.run.alarms import Case
-from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.carry import Desk, Guard, Way, carry_out
 from bulkip.run.checking import still_a_check
+from bulkip.run.clustered import again_in_cluster
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import Reach, reach_of
 from bulkip.run.engine import LIMITER
@@ -24,7 +25,17 @@ from bulkip.run.runs import find_run, run_folders
 from bulkip.run.signals import Signals
 from bulkip.run.stages import CONFIRMED
 from bulkip.settings import Job, LoadedJob, of_shard, thawed_job
-from bulkip.store import Choice, RunHeader, RunReader, carry_over, reopen, replace_store, unlooked
+from bulkip.store import (
+    Choice,
+    Home,
+    RemoteRun,
+    RunHeader,
+    RunReader,
+    carry_over,
+    reopen,
+    replace_store,
+    unlooked,
+)
 
 REBASED = "rebased"
 """The folder, within that of the run, in which a changed plan is made."""
@@ -40,35 +51,35 @@ FAILED = (Status.FAILED, Status.CONFLICT, Status.UNKNOWN)
 class AnotherStart:
     """A run that nobody else is at, how its API is reached, and what the caller wants."""
 
-    folder: Path
+    home: Home
     reach: Reach
     way: Way
 
 
 def find_resumable(run_dir: Path, name: str) -> Path:
-    """Return the folder of a run that can go on; `last` is the newest of these.
+    """Return the home of a run that can go on; `last` is the newest of these.
 
     A rehearsal is `last` only when no real run is left. Raises UsageError.
     """
     if name != "last":
         return find_run(run_dir, name)
-    open_runs = [folder for folder in reversed(run_folders(run_dir)) if _has_work(folder)]
+    open_runs = [folder for folder in reversed(run_folders(run_dir)) if has_work(folder)]
     real = [folder for folder in open_runs if not _header_of(folder).simulated]
     if not open_runs:
         raise UsageError(f"no run in {run_dir} has anything left to do; `bulkip runs` lists them")
     return (real or open_runs)[0]
 
 
-def resume(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
+def resume(home: Home, options: RunOptions, desk: Desk, guard: Guard = lambda _reader: None) -> Conclusion:
     """Finish a run: everything that is not terminal, and every unknown write that a read can settle.
 
     A run that was confirmed is not asked again. Raises UsageError when its job
     file was changed since, or nothing is left, Locked when somebody is at it.
     """
-    job = _job_to_resume(folder, options)
-    with _another_start("resume", folder, job, options, desk) as start:
-        _job_to_resume(folder, options)  # whoever had the lock until now may have finished the run
-        return _go_on(start, job, UNSETTLED)
+    job = _job_to_resume(home, options)
+    with _another_start("resume", home, job, options, desk) as start:
+        _job_to_resume(home, options)  # whoever had the lock until now may have finished the run
+        return _go_on(replace(start, way=replace(start.way, guard=guard)), job, UNSETTLED)
 
 
 def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:
@@ -96,138 +107,145 @@ def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Con
         return _go_on(start, changed.job, UNSETTLED)
 
 
-def case_of(folder: Path) -> Case:
+def case_of(home: Home) -> Case:
     """Return who is to hear of another start of a run."""
-    header = _header_of(folder)
+    header = _header_of(home)
     job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
     return Case(
         replace(job, path=Path(str(header.settings.get("job_file") or header.job_path))), header.simulated
     )
 
 
-def job_file_of(folder: Path) -> Path:
+def job_file_of(home: Home) -> Path:
     """Return where the job file of a run was; raises UsageError when it was planned from none."""
-    header = _header_of(folder)
+    header = _header_of(home)
     file = str(header.settings.get("job_file", header.job_path))
     if not file:
         raise UsageError(
-            f"{folder.name}: this run came from a plan or an undo, not from a job file, so --rebase has "
+            f"{home.name}: this run came from a plan or an undo, not from a job file, so --rebase has "
             "nothing to go by; resume it without, or run the job anew"
         )
     return Path(file)
 
 
-def retry(folder: Path, classes: tuple[ErrorClass, ...], options: RunOptions, desk: Desk) -> Conclusion:
+def retry(home: Home, classes: tuple[ErrorClass, ...], options: RunOptions, desk: Desk) -> Conclusion:
     """Run what failed once more, each with a new generation; with `classes` only those of these classes.
 
     Writes are asked for again. Raises UsageError when nothing failed so, Locked
     when somebody is at this run.
     """
-    job, choice = _job_of(folder, options), Choice(FAILED, classes)
-    _refuse_nothing_failed(folder, choice)
-    with _another_start("retry", folder, job, options, desk) as start:
-        _refuse_nothing_failed(folder, choice)  # whoever had the lock until now may have retried the same
+    job, choice = _job_of(home, options), Choice(FAILED, classes)
+    _refuse_nothing_failed(home, choice)
+    with _another_start("retry", home, job, options, desk) as start:
+        _refuse_nothing_failed(home, choice)  # whoever had the lock until now may have retried the same
         return _go_on(start, job, choice)
 
 
 @contextmanager
 def _another_start(
-    command: str, folder: Path, job: Job, options: RunOptions, desk: Desk
+    command: str, home: Home, job: Job, options: RunOptions, desk: Desk
 ) -> Iterator[AnotherStart]:
     """Check what can be wrong, and keep others away from account and run until the block ends."""
-    options = replace(options, simulate=_header_of(folder).simulated)
+    options = replace(options, simulate=_header_of(home).simulated)
     signals = Signals()
     signals.interrupt()
     reports = options.reports_of(job)
-    check_reports(reports, job, options, folder)
+    check_reports(reports, job, options, home)
     reach = reach_of(job, options, desk.warn)
-    _warn_of_own_pace(folder, options, desk)
+    _warn_of_own_pace(home, options, desk)
+    way = Way(options, desk, reports, signals)
+    if isinstance(home, RemoteRun):
+        with again_in_cluster(home, job, options, desk.say) as dispatch:
+            yield AnotherStart(home, reach, replace(way, dispatch=dispatch))
+        return
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
         locks.take_account(reach.account)
-        locks.take_run(folder)
-        yield AnotherStart(folder, reach, Way(options, desk, reports, signals))
+        locks.take_run(home)
+        yield AnotherStart(home, reach, way)
 
 
-def _warn_of_own_pace(folder: Path, options: RunOptions, desk: Desk) -> None:
+def _warn_of_own_pace(home: Home, options: RunOptions, desk: Desk) -> None:
     """Warn when a run that shared its rate is to go on alone; the URL is kept nowhere, for its login."""
-    with RunReader(folder) as reader:
+    with RunReader(home) as reader:
         place = reader.remembered(LIMITER)
-    if place and options.limiter is None and not options.simulate:
+    alone = options.limiter is None and options.cluster is None and not options.simulate
+    if place and alone:
         desk.warn(
-            f"{folder.name} shared its rate through {place}; name that again with --limiter, or this start "
+            f"{home.name} shared its rate through {place}; name that again with --limiter, or this start "
             "takes the whole rate for itself"
         )
 
 
 def _go_on(start: AnotherStart, job: Job, choice: Choice) -> Conclusion:
-    folder, way = start.folder, start.way
-    with RunReader(folder) as reader:
+    home, way = start.home, start.way
+    with RunReader(home) as reader:
         confirmed = reader.remembered(CONFIRMED) is True and choice is UNSETTLED
-    reports = place_reports(way.reports, folder)
+    reports = place_reports(way.reports, home)
     way.signals.hold()
-    reopen(folder, choice)
-    with RunReader(folder) as reader:
+    reopen(home, choice)
+    with RunReader(home) as reader:
         items, writes = reader.items_left(), 0 if job.check else reader.writes_left()
-        prepared = Prepared(folder, reader.header(), job, items, writes, repeated=0)
+        header, remote = reader.header(), home if isinstance(home, RemoteRun) else None
+    folder = way.options.run_dir / "runs" / home.name if isinstance(home, RemoteRun) else home
+    prepared = Prepared(folder, header, job, items, writes, repeated=0, remote=remote)
     return carry_out(prepared, start.reach.open, replace(way, confirmed=confirmed, reports=reports))
 
 
-def _job_to_resume(folder: Path, options: RunOptions) -> Job:
+def _job_to_resume(home: Home, options: RunOptions) -> Job:
     """Return the job of a run that can be resumed; raises UsageError."""
-    job = _job_of(folder, options)
-    if not _has_work(folder):
-        raise UsageError(
-            f"{folder.name}: nothing is left to do; `bulkip report {folder.name}` shows its rows"
-        )
-    _refuse_changed(folder, job)
+    job = _job_of(home, options)
+    if not has_work(home):
+        raise UsageError(f"{home.name}: nothing is left to do; `bulkip report {home.name}` shows its rows")
+    _refuse_changed(home, job)
     return job
 
 
-def _refuse_nothing_failed(folder: Path, choice: Choice) -> None:
+def _refuse_nothing_failed(home: Home, choice: Choice) -> None:
     """Raise UsageError when a retry would have nothing to do."""
-    with RunReader(folder) as reader:
+    with RunReader(home) as reader:
         if not reader.chosen(choice):
             which = f" with class {', '.join(choice.classes)}" if choice.classes else ""
-            raise UsageError(f"{folder.name}: nothing failed{which}; `bulkip show {folder.name}` tells more")
+            raise UsageError(f"{home.name}: nothing failed{which}; `bulkip show {home.name}` tells more")
 
 
-def _job_of(folder: Path, options: RunOptions) -> Job:
-    header = _header_of(folder)
+def _job_of(home: Home, options: RunOptions) -> Job:
+    header = _header_of(home)
     if header.is_merged:
         raise UsageError(
-            f"{folder.name}: this run was merged and cannot go on; resume or retry its shards where they "
+            f"{home.name}: this run was merged and cannot go on; resume or retry its shards where they "
             "are, then merge them again"
         )
     job = thawed_job(header.job_name, header.job_path, header.job_digest, header.settings)
     return overridden(job, options.overrides)
 
 
-def _refuse_changed(folder: Path, job: Job) -> None:
+def _refuse_changed(home: Home, job: Job) -> None:
     """Raise UsageError when the job file is still there and is not the one that was planned."""
-    if _header_of(folder).settings.get("job_file") == "":
+    if _header_of(home).settings.get("job_file") == "":
         return  # the run came from a plan or an undo
-    file = job_file_of(folder)
+    file = job_file_of(home)
     try:
         content = file.read_bytes()
     except OSError:
         return  # the store knows all that is needed
     if hashlib.sha256(content).hexdigest() != job.digest:
         raise UsageError(
-            f"{file}: the job was changed since run {folder.name} was planned; `bulkip run` starts the "
+            f"{file}: the job was changed since run {home.name} was planned; `bulkip run` starts the "
             "changed job, `bulkip resume --rebase` finishes this run with it, matched by key"
         )
 
 
-def _has_work(folder: Path) -> bool:
+def has_work(home: Home) -> bool:
+    """Say whether a run has anything left that a resume could do."""
     try:
-        with RunReader(folder) as reader:
+        with RunReader(home) as reader:
             if reader.header().is_merged:
                 return False
-            return bool(reader.is_open() or reader.chosen(UNSETTLED) or unlooked(folder))
+            return bool(reader.is_open() or reader.chosen(UNSETTLED) or unlooked(home))
     except StoreError:
         return False
 
 
-def _header_of(folder: Path) -> RunHeader:
-    with RunReader(folder) as reader:
+def _header_of(home: Home) -> RunHeader:
+    with RunReader(home) as reader:
         return reader.header()

@@ -9,6 +9,7 @@ from bulkip.planfile import PlanFile, PlanHead
 from bulkip.policy import Forward
 from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.clustered import cluster_of
 from bulkip.run.drift import Trial, refuse_drift
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
@@ -51,16 +52,23 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
         reports = options.reports_of(job)
         check_reports(reports, replace(job, path=path), options)
         reach = reach_of(job, options, desk.warn)
-        with Locks(Claim("apply", job.name, options, desk.say, desk.warn)) as locks:
+        with (
+            Locks(Claim("apply", job.name, options, desk.say, desk.warn)) as locks,
+            cluster_of(options, job, locks, desk.say) as cluster,
+        ):
             locks.take_account(reach.account)
             way = Way(options, desk, (), signals)
             if wishes.strict:
                 refuse_drift(path, Trial(job, head.digest, locks, reach.open, replace(way, apply=False)))
                 signals.interrupt()
-            prepared = prepare_items(job, options, planned_items(path, plan), now_utc())
-            reports = placed(reports, prepared, replace(job, path=path), options)
-            locks.take_run(prepared.run_dir)
-            return carry_out(prepared, reach.open, replace(way, reports=reports))
+            place = cluster.place if cluster else None
+            prepared = prepare_items(job, options, planned_items(path, plan), now_utc(), place=place)
+            way = replace(way, reports=placed(reports, prepared, replace(job, path=path), options))
+            if cluster is not None:
+                prepared, way = cluster.bring(prepared), replace(way, dispatch=cluster.dispatch)
+            else:
+                locks.take_run(prepared.run_dir)
+            return carry_out(prepared, reach.open, way)
 
 
 def case_of(path: Path, options: RunOptions) -> Case:

@@ -29,12 +29,13 @@ from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.halting import storage_stop
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
-from bulkip.run.rolling import Company, Road, roll_out
+from bulkip.run.rolling import Company, Dispatch, Road, roll_out
 from bulkip.run.signals import Interrupted, Signals
 from bulkip.run.stages import (
     StageEnd,
     StageRules,
     log_out,
+    run_stage,
     signalled,
 )
 from bulkip.safety import PlannedChanges, objections
@@ -76,7 +77,8 @@ class Way:
     """What a run needs from its beginning to its end; a `confirmed` one is not asked again.
 
     One that does not `apply` ends once the present values are read. A `guard`
-    looks at them before the first write, and raises SafetyStop.
+    looks at them before the first write, and raises SafetyStop. `dispatch` carries
+    its stages out.
     """
 
     options: RunOptions
@@ -87,6 +89,7 @@ class Way:
     apply: bool = True
     guard: Guard = lambda _reader: None
     waits: Waits = field(default_factory=lambda: Waits({}))
+    dispatch: Dispatch = run_stage
 
     def tell(self, event: Event) -> None:
         """Pass an event on to all who watch."""
@@ -157,7 +160,7 @@ def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     try:
         allowance, blind = allowance_of(prepared), way.options.allow_unread
         rules = StageRules(way.options.grace_s, way.tell, allowance, way.signals, allow_unread=blind)
-        road = Road(prepared, endpoint, rules, way.signals, way.desk)
+        road = Road(prepared, endpoint, rules, way.signals, way.desk, way.dispatch)
         for stage in stages_before(prepared, endpoint):
             end = road.run(stage, end)
             if end.stop is not None:
@@ -215,7 +218,7 @@ def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
         word = _last_word(reached, counts, fail_on, missed=missed)
         anyio.run(close_books, prepared.home, word, way.waits, way.tell)
     except StoreError as error:
-        problems[str(prepared.run_dir)] = str(error)
+        problems[str(prepared.home)] = str(error)
     problems |= write_reports(prepared, way.reports)
     if problems and stop is None:
         stop = Stop(StopKind.HALT, next(iter(problems.values())), ErrorClass.INTERNAL)

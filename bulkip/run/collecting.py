@@ -15,7 +15,7 @@ from bulkip.quantities import counted
 from bulkip.reports.output import STDOUT
 from bulkip.run.planning import Prepared
 from bulkip.run.runs import run_folders
-from bulkip.store import RunHeader
+from bulkip.store import Home, RunHeader
 from bulkip.store.collected import Ledger
 from bulkip.store.harvest import Harvest, Reading, state_of, store_state
 
@@ -64,7 +64,10 @@ def remember(prepared: Prepared) -> None:
         if not harvest.asks_traffic():
             return
     with Ledger(prepared.run_dir.parent.parent) as ledger:
-        _take_over(ledger, prepared.run_dir)
+        if prepared.remote is None:
+            _take_over(ledger, prepared.run_dir)
+        else:
+            _keep_harvest(ledger, prepared.remote)
 
 
 def _take_over(ledger: Ledger, folder: Path) -> None:
@@ -72,14 +75,18 @@ def _take_over(ledger: Ledger, folder: Path) -> None:
     state = store_state(folder)
     if ledger.has_taken(folder.name, state):
         return
-    for header, readings in _harvested(folder):
-        ledger.keep(header, readings)
+    _keep_harvest(ledger, folder)
     ledger.note_taken(folder.name, state)
 
 
-def _harvested(folder: Path) -> Iterator[tuple[RunHeader, list[Reading]]]:
+def _keep_harvest(ledger: Ledger, home: Home) -> None:
+    for header, readings in _harvested(home):
+        ledger.keep(header, readings)
+
+
+def _harvested(home: Home) -> Iterator[tuple[RunHeader, list[Reading]]]:
     """Yield what a run collected, a page at a time, as far as its store can be read."""
-    with suppress(StoreError), Harvest(folder) as harvest:
+    with suppress(StoreError), Harvest(home) as harvest:
         header = harvest.header()
         readings = harvest.readings(header)
         while page := list(islice(readings, PAGE)):

@@ -11,6 +11,7 @@ from bulkip.lockname import lock_name
 from bulkip.policy import Api
 from bulkip.purse import Purse
 from bulkip.run.asking import free_ips
+from bulkip.run.clusterextra import check_cluster
 from bulkip.run.engine import Endpoint
 from bulkip.run.freeips import nobody_to_ask, rehearsed_free_ips
 from bulkip.run.locking import Account
@@ -53,10 +54,13 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
     if job.check is not None and asks_only_dns(job):
         return reach_without_calls(job)
     asked = overridden(job, options.overrides)
-    if options.limiter is None:
+    if options.cluster is not None:
+        check_cluster(options.cluster)
+    limiter = options.limiter or options.cluster
+    if limiter is None:
         return _reach(asked, *endpoint_of(job.api, os.environ, warn, job.shard))
     endpoint, account = endpoint_of(job.api, os.environ, warn)
-    shared = shared_rate(options.limiter, account.lock_name)
+    shared = shared_rate(limiter, account.lock_name)
     return _reach(asked, replace(endpoint, shared=shared), None)  # who shares the rate need not wait
 
 

@@ -95,10 +95,7 @@ async def open_engine(
     brake = Brake(lambda stop: tell(Stopping(stop.reason)))
     async with open_writer(prepared.home, tell) as writer:
         writer.halt = lambda error: brake.pull(storage_stop(error))
-        number = await writer.begin_start(time.time()) if start is None else start
-        if start is None:
-            await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
-            await writer.remember(LIMITER, endpoint.shared.place if endpoint.shared else None)
+        number = await begun_start(prepared, endpoint, writer) if start is None else start
         with await to_thread.run_sync(WorkLeft, prepared.home) as reader:
             wire_to = transport_to(endpoint, prepared.job, writes=writes)
             async with wire_to as wire, create_task_group() as pacing:
@@ -113,10 +110,18 @@ async def open_engine(
                 probes = await to_thread.run_sync(reader.last_number, 0)
                 access = Access(client, endpoint.purse, brake, number, probes + 1)
                 pacing.start_soon(breaker.watch, brake, access.knock)
-                worker = Worker(access, writer, brake, allowance, _rules(prepared, number))
+                worker = Worker(access, writer, brake, allowance, rules_of(prepared.job, number))
                 worker.tell = tell
                 yield Engine(worker, access, writer, reader, brake, number)
                 pacing.cancel_scope.cancel()
+
+
+async def begun_start(prepared: Prepared, endpoint: Endpoint, writer: RunWriter) -> int:
+    """Begin another start of a run, note what holds in it, and return its number."""
+    number = await writer.begin_start(time.time())
+    await writer.remember(f"{ALLOWED_IN} {number}", prepared.job.retry.attempts)
+    await writer.remember(LIMITER, endpoint.shared.place if endpoint.shared else None)
+    return number
 
 
 def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False) -> Transport:
@@ -163,8 +168,8 @@ def judge_of(endpoint: Endpoint, job: Job) -> Judge:
     return Judge(verdict, job.limits, job.retry, SystemRandom(), time.time)
 
 
-def _rules(prepared: Prepared, start: int) -> WorkRules:
-    job = prepared.job
+def rules_of(job: Job, start: int) -> WorkRules:
+    """Return what the workers of a start go by."""
     return WorkRules(
         retry=job.retry,
         settle_s=job.verify.settle_s,

@@ -1,6 +1,10 @@
 """A run from the job file on: check everything, freeze the plan, carry it out."""
 
+from dataclasses import replace
+
+from bulkip.run.again import has_work, resume
 from bulkip.run.carry import Desk, Guard, Way, carry_out
+from bulkip.run.clustered import cluster_of, unfinished
 from bulkip.run.collecting import recall, sparing
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
@@ -34,11 +38,21 @@ def execute(
     reports = options.reports_of(loaded.job)
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
-    with Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks:
+    if options.cluster is not None and (left := unfinished(options.cluster, loaded.job, has_work)):
+        desk.say(f"run {left.name} of this job has not come to its end; going on with it")
+        return resume(left, options, desk, guard)
+    with (
+        Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks,
+        cluster_of(options, loaded.job, locks, desk.say) as cluster,
+    ):
         locks.take_account(reach.account)
-        prepared = prepare(loaded, options, now, reach.ask_free_ips)
+        place = cluster.place if cluster else None
+        prepared = prepare(loaded, options, now, reach.ask_free_ips, place=place)
         reports = placed(reports, prepared, loaded.job, options)
         prepared = recall(prepared, refresh=options.reckoning.refresh)
-        locks.take_run(prepared.run_dir)
         way = Way(options, desk, sparing(prepared, reports), signals, guard=guard)
+        if cluster is not None:
+            prepared, way = cluster.bring(prepared), replace(way, dispatch=cluster.dispatch)
+        else:
+            locks.take_run(prepared.run_dir)
         return carry_out(prepared, reach.open, way)

@@ -70,6 +70,8 @@ class RunOptions:
     reckoning: Reckoning = field(default_factory=Reckoning)
     fail_on: Tolerance | None = None
     limiter: str | None = field(default=None, repr=False)
+    cluster: str | None = field(default=None, repr=False)
+    works: bool = True
 
     def reports_of(self, job: Job) -> tuple[ReportSpec, ...]:
         """Return the reports to write: the caller's or the job's, and the one for stdout."""

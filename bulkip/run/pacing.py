@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bulkip.brake import Brake
-from bulkip.errors import UsageError
 from bulkip.events import Event, Waiting
 from bulkip.gate import Limiter
 from bulkip.limiter import Pacer
 from bulkip.model import ErrorClass
 from bulkip.policy import SHARED_HEADROOM, Limits
+from bulkip.run.clusterextra import missing
 from bulkip.settings import Job
 from bulkip.shards import whole_rates
 from bulkip.sharedpacer import Ledger, SharedPacer
 from bulkip.stops import Stop, StopKind
 
-EXTRA = "pip install 'bulkip[cluster]'"
 AWAY = "no limiter"
 
 
@@ -39,11 +38,18 @@ class Running(Limiter, Protocol):
 def shared_rate(url: str, account: str) -> SharedRate:
     """Return what shares the rate of an account at a URL; raises UsageError, or Halt when nobody is there."""
     try:
-        from bulkip.cluster.ledger import PostgresLedger, make_table  # noqa: PLC0415 -- an extra
-        from bulkip.cluster.server import place_of  # noqa: PLC0415 -- the same
+        from bulkip.cluster.ledger import make_table  # noqa: PLC0415 -- an extra that few installations have
     except ImportError as error:
-        raise UsageError(f"--limiter needs what the extra `cluster` brings ({error}); {EXTRA}") from error
+        raise missing("--limiter", error) from error
     make_table(url)
+    return rate_at(url, account)
+
+
+def rate_at(url: str, account: str) -> SharedRate:
+    """Return what shares the rate of an account at the URL of a database that has the table."""
+    from bulkip.cluster.ledger import PostgresLedger  # noqa: PLC0415 -- an extra that few installations have
+    from bulkip.cluster.server import place_of  # noqa: PLC0415 -- the same
+
     return SharedRate(place_of(url), lambda: PostgresLedger(url, account))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkip.errors import SafetyStop
 from bulkip.model import JsonValue
@@ -11,6 +11,7 @@ from bulkip.policy import ReportSpec
 from bulkip.reports.changes import WRITTEN, Change, change_counts, change_rows, plan_digest
 from bulkip.reports.output import write_report
 from bulkip.run.carry import Desk, Way, carry_out
+from bulkip.run.clustered import cluster_of
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks
@@ -65,10 +66,17 @@ def made_plan(loaded: LoadedJob, options: RunOptions, desk: Desk, out: str | Non
     with ExitStack() as open_:
         locks = open_.enter_context(Locks(Claim("plan", loaded.job.name, options, desk.say, desk.warn)))
         locks.take_account(reach.account)
-        place = open_.enter_context(short_lived(options.run_dir, locks))
-        prepared = prepare(loaded, options, now, reach.ask_free_ips, place=place)
-        conclusion = carry_out(prepared, reach.open, Way(options, desk, (), signals, apply=False))
-        with RunReader(place.folder) as reader:
+        cluster = open_.enter_context(cluster_of(options, loaded.job, locks, desk.say))
+        way = Way(options, desk, (), signals, apply=False)
+        if cluster is None:
+            place = open_.enter_context(short_lived(options.run_dir, locks))
+            prepared = prepare(loaded, options, now, reach.ask_free_ips, place=place)
+        else:
+            prepared = cluster.bring(prepare(loaded, options, now, reach.ask_free_ips, place=cluster.place))
+            open_.callback(cluster.drop, prepared)
+            way = replace(way, dispatch=cluster.dispatch)
+        conclusion = carry_out(prepared, reach.open, way)
+        with RunReader(prepared.home) as reader:
             changes = reader.planned_changes()
             plan = MadePlan(
                 conclusion,

@@ -140,13 +140,13 @@ def _doubtful_ip(conclusion: Conclusion) -> str | None:
 
 def _places(conclusion: Conclusion) -> Iterator[Line]:
     """Yield where reports and run are."""
-    run_dir = conclusion.prepared.run_dir
+    home = conclusion.prepared.home
     for report in conclusion.reports:
         if report.path != STDOUT and report.path not in conclusion.unwritten:
             kept = ", which was there already and stays as it is" if report.on_exists is OnExists.SKIP else ""
             yield Line(f"{report.path} ({report.format}){kept}", "report", whole=True)
-    yield Line(str(run_dir), "run", whole=True)
-    yield Line(command("report", run_dir, "-f", "text"), "rows", whole=True)
+    yield Line(str(home), "run", whole=True)
+    yield Line(command("report", home, "-f", "text"), "rows", whole=True)
 
 
 def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
@@ -161,6 +161,6 @@ def _next(conclusion: Conclusion, doubtful_ip: str | None) -> Iterator[Line]:
         unproved=unlooked(conclusion.prepared.home),
         merged=conclusion.prepared.header.is_merged,
     )
-    for place, step in enumerate(next_steps(left, conclusion.prepared.run_dir)):
+    for place, step in enumerate(next_steps(left, conclusion.prepared.home)):
         yield Line(step.command, "" if place else "next", whole=True)
         yield Line(step.purpose, deeper=DEEPER)

@@ -21,7 +21,7 @@ from bulkip.reports.places import File, place_of
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.settings import Job
-from bulkip.store import PlanPeriods, open_writer
+from bulkip.store import Home, PlanPeriods, open_writer
 from bulkip.templates import PeriodFields, TemplateError
 
 OWN_FILES = "own_files"
@@ -29,12 +29,12 @@ OWN_FILES = "own_files"
 
 
 def check_reports(
-    reports: Iterable[ReportSpec], job: Job, options: RunOptions, folder: Path | None = None
+    reports: Iterable[ReportSpec], job: Job, options: RunOptions, home: Home | None = None
 ) -> None:
     """Raise UsageError when a report has no place, or would replace what the job reads.
 
     A path that is a template is looked at as far as that can be done before
-    there is a plan. `folder` is that of a run which goes on.
+    there is a plan. `home` is that of a run which goes on.
     """
     reports = tuple(reports)
     fixed = [report for report in reports if not is_template(report.path)]
@@ -43,7 +43,7 @@ def check_reports(
     check_paths(replace(job, reports=reports))
     _check_fixed(fixed)
     _refuse_inputs(fixed, job, options)
-    own = _own_files(folder) if folder else frozenset[str]()
+    own = _own_files(home) if home else frozenset[str]()
     for report in fixed:
         _refuse_existing(report, own)
 
@@ -57,7 +57,7 @@ def check_paths(job: Job) -> None:
 
 
 def place_reports(
-    reports: tuple[ReportSpec, ...], folder: Path, *, afresh: bool = False
+    reports: tuple[ReportSpec, ...], home: Home, *, afresh: bool = False
 ) -> tuple[ReportSpec, ...]:
     """Return the reports of a run with the paths they go to, whose folders are there.
 
@@ -67,15 +67,15 @@ def place_reports(
     Raises UsageError when a path makes no place, names a period and the run
     has several, or a file must not be there.
     """
-    reports = _with_period(reports, folder)
+    reports = _with_period(reports, home)
     for report in reports:
         check_format(report)
-    found = tuple(_rendered(report, folder) for report in reports)
+    found = tuple(_rendered(report, home) for report in reports)
     for before, report in zip(reports, found, strict=True):
         if is_template(before.path):
             _make_folder(report.path)
     _check_fixed(found)
-    own = frozenset[str]() if afresh else _own_files(folder)
+    own = frozenset[str]() if afresh else _own_files(home)
     return tuple(_settled(report, own) for report in found)
 
 
@@ -99,11 +99,11 @@ def placed(
     return found
 
 
-def _with_period(reports: tuple[ReportSpec, ...], folder: Path) -> tuple[ReportSpec, ...]:
+def _with_period(reports: tuple[ReportSpec, ...], home: Home) -> tuple[ReportSpec, ...]:
     """Return the reports without those that name the period of a run that has none because it is idle."""
     if not any(is_template(report.path) for report in reports):
         return reports
-    with PlanPeriods(folder) as reader:
+    with PlanPeriods(home) as reader:
         if reader.first(1) or not reader.has_idle_reads():
             return reports
     return tuple(one for one in reports if not (is_template(one.path) and "period" in _names_in(one)))
@@ -114,8 +114,8 @@ def _names_in(report: ReportSpec) -> frozenset[str]:
         return names_in(report.path)
 
 
-async def _remember(folder: Path, files: list[str]) -> None:
-    async with open_writer(folder) as writer:
+async def _remember(home: Home, files: list[str]) -> None:
+    async with open_writer(home) as writer:
         await writer.remember(OWN_FILES, files)
 
 
@@ -152,21 +152,21 @@ def _file_of(report: ReportSpec) -> str | None:
     return str(place.path) if isinstance(place, File) else None
 
 
-def _own_files(folder: Path) -> frozenset[str]:
-    with PlanPeriods(folder) as reader:
+def _own_files(home: Home) -> frozenset[str]:
+    with PlanPeriods(home) as reader:
         files = reader.remembered(OWN_FILES)
     return frozenset(map(str, files)) if isinstance(files, list) else frozenset()
 
 
-def _rendered(report: ReportSpec, folder: Path) -> ReportSpec:
+def _rendered(report: ReportSpec, home: Home) -> ReportSpec:
     if not is_template(report.path):
         return report
     with _named(report):
-        return replace(report, path=path_of(report.path, _facts_of(report, folder)))
+        return replace(report, path=path_of(report.path, _facts_of(report, home)))
 
 
-def _facts_of(report: ReportSpec, folder: Path) -> PathFacts:
-    with PlanPeriods(folder) as reader:
+def _facts_of(report: ReportSpec, home: Home) -> PathFacts:
+    with PlanPeriods(home) as reader:
         header, spans = reader.header(), reader.first(2)
     zone = ZoneInfo(str(header.settings.get("timezone", "UTC")))
     variables = header.settings.get("vars")

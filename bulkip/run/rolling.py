@@ -1,6 +1,7 @@
 """A plan is applied in steps: a few addresses first, and more once these have gone well."""
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -32,20 +33,25 @@ class Company(Protocol):
         ...
 
 
+Dispatch = Callable[[Stage, Prepared, Endpoint, int | None, StageRules], Awaitable[StageEnd]]
+"""Carries a stage out, in this process or by many workers, and returns how it ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Road:
-    """A plan on its way: where it leads, by which rules, and who is there."""
+    """A plan on its way: where it leads, by which rules, who is there, and who carries its stages out."""
 
     prepared: Prepared
     endpoint: Endpoint
     rules: StageRules
     signals: Signals
     company: Company
+    dispatch: Dispatch = run_stage
 
     def run(self, stage: Stage, end: StageEnd, most: float | None = None) -> StageEnd:
         """Run a stage after what has ended so; a signal that came when no stage was there stops it, too."""
         rules = self.rules if most is None else replace(self.rules, most=most)
-        work = partial(run_stage, stage, self.prepared, self.endpoint, end.start, rules)
+        work = partial(self.dispatch, stage, self.prepared, self.endpoint, end.start, rules)
         ended: StageEnd = anyio.run(work, backend_options={"use_uvloop": True})
         if ended.stop is None and self.signals.held is not None:
             return replace(ended, stop=signalled(self.signals.held))

@@ -57,4 +57,4 @@ def _remove_unlocked(folder: Path) -> None:
 
 def is_short_lived(prepared: Prepared) -> bool:
     """Say whether a store is only a plan's, so that nobody can name it later."""
-    return prepared.run_dir.parent.name == PLANS
+    return prepared.remote is None and prepared.run_dir.parent.name == PLANS

@@ -37,7 +37,7 @@ from bulkip.run.planning import Prepared
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
 from bulkip.scheduler import Scheduler
 from bulkip.stops import Stop, StopKind
-from bulkip.store import PROOF_REQUIRED, Beforehand
+from bulkip.store import PROOF_REQUIRED, Beforehand, RunWriter
 from bulkip.tracer import Tracer
 from bulkip.verifier import DNS_AT_ONCE, Verifier, Witnesses
 
@@ -101,10 +101,9 @@ async def run_stage(
             start = engine.start
             scope = CancelScope()
             if rules.signals is not None:
-                await heeding.start(_heed_signals, rules.signals, engine.brake, scope)
+                await heeding.start(heed_signals, rules.signals, engine.brake, scope)
             if stage is Stage.APPLYING:
-                await engine.writer.remember(CONFIRMED, value=True)
-                await engine.writer.remember(PROOF_REQUIRED, prepared.job.verify.required)
+                await note_agreed(prepared, engine.writer)
             if stage is Stage.VERIFYING:
                 await _prove(prepared, endpoint, engine, rules, scope)
             elif stage is Stage.CHECKING:
@@ -114,7 +113,7 @@ async def run_stage(
             elif stage is Stage.TRACING:
                 await _trace(prepared, endpoint, engine, rules, scope)
             else:
-                await _work(stage, engine, prepared.job.limits.concurrency, rules, scope)
+                await work(stage, engine, prepared.job.limits.concurrency, rules, scope)
             stop = engine.brake.stop
             await engine.writer.flush()
             rules.tell(StageEnded(stage, await to_thread.run_sync(engine.reader.counts)))
@@ -129,6 +128,12 @@ async def run_stage(
         return StageEnd(start, stop or storage_stop(error))
 
 
+async def note_agreed(prepared: Prepared, writer: RunWriter) -> None:
+    """Note that the writes of a run were agreed to, and whether they count only once they are proved."""
+    await writer.remember(CONFIRMED, value=True)
+    await writer.remember(PROOF_REQUIRED, prepared.job.verify.required)
+
+
 async def _look_up(
     prepared: Prepared, endpoint: Endpoint, engine: Engine, rules: StageRules, scope: CancelScope
 ) -> None:
@@ -140,7 +145,7 @@ async def _look_up(
         inquiry = Inquiry(engine.access, judge_of(endpoint, prepared.job), engine.brake, pay)
         looker = Looker(engine.worker, inquiry, Books(reader, engine.writer))
         feed = HaltingFeed(SeekingFeed(reader, looker.enter), engine.brake)
-        async with _bounded(engine, rules, scope):
+        async with bounded(engine.brake, rules, scope):
             await looker.prepare(workers)
             await Scheduler(feed, engine.brake).run(workers, engine.worker.step)
             await looker.refuse_rivals()
@@ -158,18 +163,18 @@ async def _trace(
             tracer = Tracer(guides, engine.writer, time.time, required=required)
             tracer.tell = rules.tell
             feed = HaltingFeed(TracingFeed(reader, lambda: tracer.is_over), engine.brake)
-            async with _bounded(engine, rules, scope):
+            async with bounded(engine.brake, rules, scope):
                 await Scheduler(feed, engine.brake).run(DNS_AT_ONCE, tracer.step)
                 await tracer.finish()
 
 
 @asynccontextmanager
-async def _bounded(engine: Engine, rules: StageRules, scope: CancelScope) -> AsyncIterator[None]:
+async def bounded(brake: Brake, rules: StageRules, scope: CancelScope) -> AsyncIterator[None]:
     """Cut a block short when its grace is over, and stop the run when the time of the run is."""
     with scope:
         async with create_task_group() as group:
-            group.start_soon(_end_of_grace, engine.brake, scope, rules.grace_s)
-            group.start_soon(_end_of_time, engine.brake, rules.allowance)
+            group.start_soon(_end_of_grace, brake, scope, rules.grace_s)
+            group.start_soon(_end_of_time, brake, rules.allowance)
             yield
             group.cancel_scope.cancel()
 
@@ -186,7 +191,7 @@ async def _prove(
         verifier = Verifier(witnesses, engine.writer, engine.brake, rules.allowance, verify)
         verifier.wall, verifier.tell = time.time, rules.tell
         feed = HaltingFeed(VerifyingFeed(engine.reader, since), engine.brake)
-        async with _bounded(engine, rules, scope):
+        async with bounded(engine.brake, rules, scope):
             await Scheduler(feed, engine.brake).run(workers, verifier.step)
 
 
@@ -199,7 +204,7 @@ async def _check(
     rules.tell(StageStarted(Stage.CHECKING, await to_thread.run_sync(engine.reader.items_left)))
     if verify.mode is VerifyMode.API:
         turns = HaltingFeed(CheckingFeed(engine.reader, entrance.turn), brake)
-        async with _bounded(engine, rules, scope):
+        async with bounded(engine.brake, rules, scope):
             await Scheduler(turns, brake).run(prepared.job.limits.concurrency, engine.worker.step)
         return
     async with name_servers(verify, endpoint) as resolver:
@@ -207,11 +212,12 @@ async def _check(
         checker = Checker(witnesses, engine.writer, brake, rules.allowance, verify)
         checker.wall, checker.tell = time.time, rules.tell
         looks = HaltingFeed(CheckingFeed(engine.reader, entrance.look), brake)
-        async with _bounded(engine, rules, scope):
+        async with bounded(engine.brake, rules, scope):
             await Scheduler(looks, brake).run(DNS_AT_ONCE, checker.step)
 
 
-async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
+async def work(stage: Stage, engine: Engine, workers: int, rules: StageRules, scope: CancelScope) -> None:
+    """Read the values before, or apply, until nothing is left or the brake is pulled."""
     feed: ReadingFeed | ApplyingFeed
     if stage is Stage.READING:
         enter = partial(engine.worker.enter_reading, blind=rules.allow_unread)
@@ -220,7 +226,7 @@ async def _work(stage: Stage, engine: Engine, workers: int, rules: StageRules, s
         worker, left = engine.worker, engine.reader.items_left
         feed = ApplyingFeed(engine.reader, worker.enter, worker.enter_now, rules.most)
     rules.tell(StageStarted(stage, await to_thread.run_sync(left)))
-    async with _bounded(engine, rules, scope):
+    async with bounded(engine.brake, rules, scope):
         await Scheduler(HaltingFeed(feed, engine.brake), engine.brake).run(workers, engine.worker.step)
 
 
@@ -255,7 +261,7 @@ async def _end_of_grace(brake: Brake, scope: CancelScope, grace_s: float) -> Non
     scope.cancel()
 
 
-async def _heed_signals(
+async def heed_signals(
     signals: Signals, brake: Brake, scope: CancelScope, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
 ) -> None:
     """Take the first signal as a wish, the second as an order, and leave at the third."""

@@ -1,5 +1,9 @@
 """What of a run is still to do, a page at a time: all of it, or the part that somebody is at."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf
+
 from bulkip.store.home import Home
 from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import PlannedItem, planned_item
@@ -14,6 +18,7 @@ class WorkLeft(RunReader):
     def __init__(self, home: Home, part: Part = WHOLE_RUN) -> None:
         """Open the store of a run for a part of its items."""
         super().__init__(home)
+        self._part = part
         self._within = part.condition
 
     def _limited(self, condition: str) -> str:
@@ -68,6 +73,42 @@ class WorkLeft(RunReader):
         for planned in self._fetched(f"{PLANNED_COLUMNS} {ITEMS} {where}", values):
             chains[planned.item.chain].append(planned)
         return [tuple(chain) for chain in chains.values()]
+
+    def shards_to_apply(self, size: int, most: float = inf) -> Iterator[Part]:
+        """Yield parts of about so many items with all that is left to do; `most` bounds the addresses."""
+        return self._shards("result.status IS NULL", size, most)
+
+    def shards_to_read(self, size: int) -> Iterator[Part]:
+        """Yield parts of about so many items with all values before that are not known yet."""
+        return self._shards(UNREAD, size, inf)
+
+    def calls_made(self, start: int) -> dict[int, dict[str, int]]:
+        """Return how many calls of each purpose were sent for the items of the part in a start."""
+        where = self._within or "TRUE"
+        sql = (
+            "SELECT item.number, attempt.purpose, COUNT(*) "
+            "FROM item JOIN attempt ON attempt.item = item.number "
+            f"WHERE attempt.start = ? AND {where} GROUP BY 1, 2"
+        )
+        made: dict[int, dict[str, int]] = {}
+        for number, purpose, count in self._pages(sql, (start,)):
+            made.setdefault(number, {})[purpose] = count
+        return made
+
+    def _shards(self, condition: str, size: int, most: float) -> Iterator[Part]:
+        items, number = self.undone()
+        ends = f"COUNT(*), MIN({number}), MAX({number})"
+        sql = f"SELECT item.chain, {ends} {items} WHERE {self._limited(condition)} GROUP BY item.chain"
+        first = last = held = 0
+        for chains, (_, count, begin, end) in enumerate(self._pages(f"{sql} ORDER BY item.chain", ())):
+            if held and held + count > size:
+                yield replace(self._part, first=first, last=last)
+                held = 0
+            if chains >= most:
+                break
+            first, last, held = first if held else begin, end, held + count
+        if held:
+            yield replace(self._part, first=first, last=last)
 
     def _next_undone(self, condition: str, after: int, most: int) -> list[PlannedItem]:
         """Return the next items of a condition that those with a result do not meet."""

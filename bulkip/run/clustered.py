@@ -1,0 +1,161 @@
+"""A run whose store and work are shared: how a plan gets into a cluster, and who may coordinate it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from bulkip.errors import Locked, StoreError, UsageError
+from bulkip.queues import AccountQueue, queues_told
+from bulkip.run.clusterextra import OPTION, check_cluster
+from bulkip.run.endpoints import endpoint_of
+from bulkip.run.locking import Locks
+from bulkip.run.options import RunOptions
+from bulkip.run.planning import Prepared, RunPlace
+from bulkip.run.rolling import Dispatch
+from bulkip.run.shortlived import short_lived
+from bulkip.settings import Job
+from bulkip.store import Home, RemoteRun
+
+POLL_S = 0.2
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A database that keeps runs and their work, and what this process does there.
+
+    `place` is where a plan is made before it is brought over; nothing of it
+    stays. `brought` are the runs that this process has to do with.
+    """
+
+    url: str
+    queues: tuple[AccountQueue, ...]
+    say: Say
+    works: bool
+    place: RunPlace | None = None
+    brought: list[str] = field(default_factory=list)
+
+    def bring(self, prepared: Prepared) -> Prepared:
+        """Bring a frozen plan into the cluster."""
+        from bulkip.cluster.runs import upload  # noqa: PLC0415 -- an extra that few installations have
+
+        remote = upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
+        self.brought.append(remote.name)
+        return replace(prepared, remote=remote)
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """Who carries out the stages of a run: all workers, and this process unless it should not."""
+        from bulkip.run.crew import Crew  # noqa: PLC0415 -- an extra that few installations have
+
+        return Crew(self.url, self.queues[0], self.say, works=self.works).run_stage
+
+    def drop(self, prepared: Prepared) -> None:
+        """Remove a run that was only to be looked at."""
+        from bulkip.cluster.runs import drop  # noqa: PLC0415 -- an extra that few installations have
+
+        if prepared.remote is not None:
+            drop(self.url, prepared.remote.name)
+
+    def rest(self) -> None:
+        """Let workers know that they need not look at these runs any more; who cannot be told finds out."""
+        from bulkip.cluster.runs import rest  # noqa: PLC0415 -- an extra that few installations have
+
+        for run in self.brought:
+            with suppress(StoreError):
+                rest(self.url, run)
+
+
+def remote_home(url: str, run: str) -> RemoteRun:
+    """Return where a run of a cluster is, by id, unique prefix, `last` or `last~N`; raises UsageError."""
+    check_cluster(url)
+    from bulkip.cluster.runs import found_run  # noqa: PLC0415 -- an extra that few installations have
+
+    return found_run(url, run)
+
+
+def remote_resumable(url: str, run: str, has_work: Callable[[Home], bool]) -> RemoteRun:
+    """Return where a run of a cluster is that can go on; `last` is the newest of these. Raises UsageError."""
+    if run != "last":
+        return remote_home(url, run)
+    check_cluster(url)
+    from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few installations have
+
+    for kept in kept_runs(url):
+        if has_work(found := remote_run(url, kept.id)):
+            return found
+    raise UsageError("no run in this cluster has anything left to do; `bulkip cluster status` lists them")
+
+
+@contextmanager
+def cluster_of(options: RunOptions, job: Job, locks: Locks, say: Say) -> Iterator[Cluster | None]:
+    """Give the cluster that the caller named, for one coordinator of a job at a time; None without one.
+
+    Raises Locked when another coordinator is at the same job.
+    """
+    if options.cluster is None:
+        yield None
+        return
+    with _claimed(options.cluster, job, options), short_lived(options.run_dir, locks) as place:
+        cluster = _cluster(options.cluster, job, options, say)
+        cluster.place = place
+        try:
+            yield cluster
+        finally:
+            cluster.rest()
+
+
+@contextmanager
+def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -> Iterator[Dispatch]:
+    """Give who carries another start of a run out; whoever is still at its shards has lost them.
+
+    Raises Locked when another coordinator is at the same job.
+    """
+    url = options.cluster or ""
+    with _claimed(url, job, options):
+        from bulkip.cluster.runs import fence  # noqa: PLC0415 -- an extra that few installations have
+
+        fence(url, home.name)
+        cluster = _cluster(url, job, options, say)
+        cluster.brought.append(home.name)
+        try:
+            yield cluster.dispatch
+        finally:
+            cluster.rest()
+
+
+def _cluster(url: str, job: Job, options: RunOptions, say: Say) -> Cluster:
+    _, account = endpoint_of(job.api, os.environ, _ignore)
+    return Cluster(url, (AccountQueue(job.name, account.lock_name, job.api),), say, options.works)
+
+
+@contextmanager
+def _claimed(url: str, job: Job, options: RunOptions) -> Iterator[None]:
+    """Let nobody else coordinate the runs of a job in a cluster; raises Locked."""
+    from bulkip.cluster.claims import claim  # noqa: PLC0415 -- an extra that few installations have
+
+    until = time.monotonic() + options.lock_timeout_s
+    with claim(url, f"{job.name} {job.digest}") as is_ours:
+        while not is_ours():
+            if time.monotonic() >= until:
+                text = f"{OPTION}: another coordinator is at the job {job.name}"
+                raise Locked(f"{text}; wait for it with `--lock-timeout 5m`, or end that one")
+            time.sleep(POLL_S)
+        yield
+
+
+def unfinished(url: str, job: Job, has_work: Callable[[Home], bool]) -> RemoteRun | None:
+    """Return the newest run of the very same job if it has not come to its end."""
+    from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few installations have
+
+    for run in kept_runs(url):
+        if (run.job, run.digest) == (job.name, job.digest):
+            found = remote_run(url, run.id)
+            return found if has_work(found) else None
+    return None
+
+
+def _ignore(_text: str) -> None:
+    """Say nothing; what is wrong with a secret was told when the API was reached for."""

@@ -1,0 +1,84 @@
+"""What the shards of an account share within one process, kept as long as there are any."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from anyio import TASK_STATUS_IGNORED, Lock, create_task_group, current_time, sleep
+from anyio.abc import TaskGroup, TaskStatus
+
+from bulkip.brake import Brake
+from bulkip.events import Event
+from bulkip.run.engine import Endpoint, transport_to
+from bulkip.run.pacing import pacer_of
+from bulkip.run.shardwork import Room
+from bulkip.settings import Job
+from bulkip.stops import Stop
+
+IDLE_S = 30.0
+"""So long a room is kept that nobody uses: the next shard of the same account is often near."""
+LOOK_S = 1.0
+Key = tuple[str, int]
+"""A run, and the round of its shards: the pace is that of the settings which hold in it."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    room: Room
+    brake: Brake
+    users: int = 0
+    left_at: float = 0.0
+    stops: list[Callable[[Stop], None]] = field(default_factory=list)
+
+
+class ShardRooms:
+    """Owns the rooms of a worker; they live in its task group."""
+
+    def __init__(self, group: TaskGroup, tell: Callable[[Event], None]) -> None:
+        """Keep rooms in this group; `tell` hears how the pace goes."""
+        self._group = group
+        self._tell = tell
+        self._kept: dict[Key, _Kept] = {}
+        self._opening = Lock()
+
+    @asynccontextmanager
+    async def room(
+        self, key: Key, endpoint: Callable[[], Endpoint], job: Job, stop: Callable[[Stop], None]
+    ) -> AsyncIterator[Room]:
+        """Give the room of an account; `stop` hears when nothing can be sent from it any more."""
+        async with self._opening:
+            kept = self._kept.get(key)
+            if kept is None:
+                kept = self._kept[key] = await self._group.start(self._keep, key, endpoint(), job)
+        kept.users += 1
+        kept.stops.append(stop)
+        try:
+            if kept.brake.stop is not None:
+                stop(kept.brake.stop)
+            yield kept.room
+        finally:
+            kept.stops.remove(stop)
+            kept.users -= 1
+            kept.left_at = current_time()
+
+    async def _keep(
+        self, key: Key, endpoint: Endpoint, job: Job, *, task_status: TaskStatus[_Kept] = TASK_STATUS_IGNORED
+    ) -> None:
+        """Hold wire and pace open until nobody has used them for a while."""
+
+        def stop_all(stop: Stop) -> None:
+            for one in [*kept.stops]:
+                one(stop)
+
+        brake = Brake(stop_all)
+        try:
+            async with transport_to(endpoint, job, writes=True) as wire, create_task_group() as pacing:
+                pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
+                pacing.start_soon(pacer.run)
+                kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
+                task_status.started(kept)
+                while kept.users or current_time() - kept.left_at < IDLE_S:
+                    await sleep(LOOK_S)
+                pacing.cancel_scope.cancel()
+        finally:
+            self._kept.pop(key, None)

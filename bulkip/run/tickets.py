@@ -1,0 +1,136 @@
+"""From a ticket of the queue to what became of its shard."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from anyio import CancelScope, Event, move_on_after, sleep, to_thread
+
+from bulkip.cluster.database import PostgresDatabase
+from bulkip.cluster.queue import ShardQueue, Ticket
+from bulkip.cluster.runs import LEASE_S, remote_run, schema_of
+from bulkip.cluster.shardtable import HeldShard, ShardTable
+from bulkip.errors import StoreError
+from bulkip.events import Event as Happening
+from bulkip.orders import HALTED, Orders, round_fact
+from bulkip.quantities import counted
+from bulkip.run.serving import Serving
+from bulkip.run.shardrooms import ShardRooms
+from bulkip.run.shardwork import Fate, ShardTask, ShardWork
+from bulkip.settings import Job, thawed_job
+from bulkip.stops import Stop
+from bulkip.store import RemoteRun, RunReader
+
+TAKEN_S = LEASE_S + 2
+"""So long a shard is waited for whose last worker may be dead."""
+AGAIN_S, HURRIED_S, TOLD_S = 1.0, 5.0, 300.0
+"""How soon the queue is told again what it did not hear, and for how long; then others find it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whoever hears of a worker's shards: lines for people, and what happens on the way."""
+
+    say: Callable[[str], None]
+    notice: Callable[[Happening], None]
+
+
+class Tickets:
+    """Owns the shards that a worker is at."""
+
+    def __init__(self, url: str, name: str, serving: Serving, desk: Desk) -> None:
+        """Work for the cluster at this URL, under this name."""
+        self._url = url
+        self._name = name
+        self._serving = serving
+        self._desk = desk
+        self._works: set[ShardWork] = set()
+        self._stop: Stop | None = None
+        self._stopped = Event()
+        self.done = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this worker is at no shard."""
+        return not self._works
+
+    def stop(self, stop: Stop) -> None:
+        """Give back what is not done; calls in flight get their grace."""
+        self._stop = self._stop or stop
+        self._stopped.set()
+        for work in self._works:
+            work.stop(stop)
+
+    async def carry(self, queue: ShardQueue, ticket: Ticket, rooms: ShardRooms) -> None:
+        """Work on a shard, and tell the queue what became of it; raises StoreError when nobody answers."""
+        database = PostgresDatabase(self._url, schema_of(ticket.run), self._stopped.is_set)
+        try:
+            fate = await self._fate(ticket, ShardTable(database), rooms)
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(database.close)
+        if fate is not Fate.LOST:
+            tell = queue.give_back if fate is Fate.GIVEN_BACK else queue.acknowledge
+            await self._insist(partial(tell, ticket))
+
+    async def _insist(self, tell: Callable[[], Awaitable[None]]) -> None:
+        """Tell the queue something that nobody else can tell it, as soon as it answers."""
+        with CancelScope(shield=True), move_on_after(TOLD_S if self._stop is None else HURRIED_S):
+            while True:
+                try:
+                    return await tell()
+                except StoreError:
+                    await sleep(AGAIN_S)
+
+    async def _fate(self, ticket: Ticket, table: ShardTable, rooms: ShardRooms) -> Fate:
+        shard = await self._taken(ticket, table)
+        if shard is None:
+            return Fate.DONE if self._stop is None else Fate.GIVEN_BACK
+        run = remote_run(self._url, ticket.run, self._stopped.is_set)
+        orders, job = await to_thread.run_sync(_orders, run, shard.round)
+        if orders is None or job is None:  # nobody is to go on with this run
+            await to_thread.run_sync(table.give_back, shard, shard.tally)
+            return Fate.DONE
+        work = ShardWork(ShardTask(run, job, orders, shard, table), self._desk.notice)
+        self._works.add(work)
+        try:
+            if self._stop is not None:
+                work.stop(self._stop)
+            endpoint = partial(self._serving.endpoint, ticket.queue)
+            async with rooms.room((ticket.run, shard.round), endpoint, job, work.stop) as room:
+                fate = await work.carry(room)
+        finally:
+            self._works.discard(work)
+        self.done += fate is Fate.DONE
+        self._desk.say(f"shard {shard.number} of {ticket.run}: {fate}{_told(work)}")
+        return fate
+
+    async def _taken(self, ticket: Ticket, table: ShardTable) -> HeldShard | None:
+        """Take a shard; wait for one whose last worker may be dead, unless it ends meanwhile."""
+        for _second in range(TAKEN_S):
+            shard = await to_thread.run_sync(table.take, ticket.shard, self._name)
+            if shard is not None:
+                return shard
+            if self._stop is not None or await to_thread.run_sync(table.has_ended, ticket.shard):
+                return None
+            with move_on_after(1.0):
+                await self._stopped.wait()
+        return None
+
+
+def _orders(run: RemoteRun, round_: int) -> tuple[Orders | None, Job | None]:
+    """Return the orders of a round and the job with the settings of it; nothing for a run that is halted."""
+    with RunReader(run) as reader:
+        header = reader.header()
+        orders = Orders.of(reader.remembered(round_fact(round_)))
+        if orders is None or reader.remembered(HALTED) is not None:
+            return None, None
+    job = thawed_job(header.job_name, header.job_path, header.job_digest, dict(orders.settings))
+    return orders, job
+
+
+def _told(work: ShardWork) -> str:
+    """Return what came of a shard, in words."""
+    statuses = sorted(work.tally.statuses.items(), key=lambda one: -one[1])
+    parts = [f"{count:,} {status}" for status, count in statuses if count]
+    return "".join(f", {part}" for part in [*parts, counted(work.tally.calls, "call")])
