@@ -1,0 +1,321 @@
+"""A run that several machines share: the same commands, and every accident that the design names."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulkip.cluster.setup import initialise
+from tests.clustersite import ENV, Site, alive, finished, kill, secrets_found, site
+from tests.postgres import Postgres, postgres
+from tests.program import bulkip, clean_environment
+
+pytestmark = pytest.mark.xdist_group("cluster")
+
+ITEMS = 1200
+IN_FLIGHT = 8
+"""How many calls of a shard may be on their way at a time; twice as many of a worker with two shards."""
+REDELIVERED_S = 20
+FAULT = """
+version: 1
+faults: [{{action: update_ptr, {which}, json: {{code: -1, message: "malformed IP"}}}}]
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, postgres_server: Postgres) -> Iterator[Site]:
+    """Return a job, its provider, and an empty database."""
+    url = postgres_server.new_database()
+    initialise(url, "--cluster")
+    with site(tmp_path, url, ITEMS) as found:
+        yield found
+
+
+def test_one_command_carries_a_run_out(place: Site) -> None:
+    """Without any worker the coordinator does all by itself, and the commands about the run find it there."""
+    done = place.bulkip("run", "job.yaml", "--yes", "-q", "--report", "jsonl=rows.jsonl")
+
+    assert (done.code, done.err) == (0, "")
+    assert [row["status"] for row in place.rows()] == ["changed"] * ITEMS
+    assert (place.folder / "rows.jsonl").read_text().count("\n") == ITEMS
+    assert place.broken_laws() == []
+    assert "1,200 changed" in place.bulkip("show", "last").out
+    assert "call" in place.bulkip("explain", "last", "10.9.0.7").out
+    assert not (place.folder / ".bulkip" / "runs").exists()
+    status = bulkip("cluster", "status", place.url, cwd=place.folder)
+    assert "at rest: 1,200 items: 1,200 changed" in status.out, status.err
+
+
+def test_workers_share_the_work(place: Site) -> None:
+    """Workers take shards as they come, also those that begin when the run is under way."""
+    with place.workers(1), place.coordinator("--no-work", "-q") as run:
+        place.until_written(100)
+        with place.workers(1):
+            assert finished(run) == (0, "")
+
+    holders = place.sql("SELECT COUNT(DISTINCT token), COUNT(*) FROM shard")
+    assert holders[0][1] == 2 * -(-ITEMS // 500)
+    assert place.broken_laws() == []
+    assert place.doubled() == 0
+
+
+def test_killed_worker_loses_nothing(place: Site) -> None:
+    """What a killed worker was at goes to another one soon, and only calls in flight are doubled."""
+    with place.workers(2) as (victim, _other), place.coordinator("--no-work", "-q") as run:
+        place.until_written(200)
+        kill(victim)
+        killed_at = time.time()
+        assert finished(run) == (0, "")
+
+    assert place.broken_laws() == []
+    assert place.doubled() <= 2 * IN_FLIGHT
+    (taken,) = place.sql("SELECT COUNT(*) FROM shard WHERE token > 1")[0]
+    assert taken >= 1
+    again = place.sql("SELECT EXTRACT(epoch FROM MAX(ended_at)) FROM shard WHERE token > 1")[0][0]
+    assert float(again) - killed_at < REDELIVERED_S + 500 / 500
+
+
+def test_worker_that_stood_still_is_fenced(place: Site) -> None:
+    """A worker that is stopped for longer than its lease writes nothing any more when it goes on."""
+    with place.workers(2) as (victim, _other), place.coordinator("--no-work", "-q") as run:
+        place.until_written(200)
+        os.kill(victim.pid, signal.SIGSTOP)
+        place.until(lambda: place.sql("SELECT 1 FROM shard WHERE token > 1"))
+        os.kill(victim.pid, signal.SIGCONT)
+        assert finished(run) == (0, "")
+        victim.terminate()
+        _, said = finished(victim)
+
+    assert "lost to another worker" in said
+    assert place.broken_laws() == []
+    assert place.doubled() <= 2 * IN_FLIGHT
+
+
+def test_run_goes_on_when_the_database_was_restarted(tmp_path: Path) -> None:
+    """A server that is away for some seconds costs the run these seconds."""
+    with postgres() as server, site(tmp_path, server.new_database(), ITEMS) as place:
+        with place.workers(2), place.coordinator("-q") as run:
+            place.until_written(200)
+            server.stop()
+            time.sleep(2)
+            server.start()
+            assert finished(run) == (0, "")
+
+        assert place.broken_laws() == []
+        assert place.doubled() == 0
+
+
+def test_killed_coordinator_is_run_again(place: Site) -> None:
+    """The same command once more goes on with the run, whose workers did not wait for it."""
+    with place.workers(1):
+        with place.coordinator("--no-work", "-q") as first:
+            place.until_written(200)
+            kill(first)
+        done = place.bulkip("run", "job.yaml", "--yes", "--no-work")
+
+    assert done.code == 0, done.err
+    assert "has not come to its end; going on with it" in done.err
+    assert len(place.run_ids()) == 1
+    assert place.broken_laws() == []
+    assert place.doubled() <= 2 * IN_FLIGHT
+
+
+def test_second_coordinator_waits_or_is_refused(place: Site) -> None:
+    """Two coordinators of a job are never at it together."""
+    with place.coordinator("-q", "--rate", "150/s") as first:
+        place.until(place.run_ids)
+        refused = place.bulkip("run", "job.yaml", "--yes", "-q")
+        resumed = place.bulkip("resume", "last", "--yes", "-q")
+        assert finished(first) == (0, "")
+
+    assert (refused.code, resumed.code) == (8, 8), refused.err + resumed.err
+    assert "another coordinator is at the job migration" in refused.err
+    assert len(place.run_ids()) == 1
+    assert place.doubled() == 0
+
+
+def test_signal_stops_all_workers(place: Site) -> None:
+    """Ctrl-C at the coordinator stops the run everywhere, and a resume finishes it."""
+    with place.workers(1) as (worker,):
+        with place.coordinator("--no-work", "-q") as run:
+            place.until_written(200)
+            run.send_signal(signal.SIGINT)
+            code, err = finished(run)
+        assert code == 130, err
+        time.sleep(1)
+        before = len(place.writes())
+        time.sleep(1)
+        assert len(place.writes()) == before
+        assert alive(worker)
+
+        done = place.bulkip("resume", "last", "-q")
+
+    assert (done.code, done.err) == (0, "")
+    assert place.broken_laws() == []
+    assert place.doubled() == 0
+
+
+def test_cancelled_run_can_be_resumed(place: Site) -> None:
+    """An operator who cannot reach the coordinator stops its run from anywhere."""
+    with place.workers(1):
+        with place.coordinator("--no-work", "-q") as run:
+            place.until_written(100)
+            told = bulkip("cluster", "cancel", place.url, "last", cwd=place.folder)
+            code, err = finished(run)
+        assert told.code == 0, told.err
+        assert (code, "cancelled with `bulkip cluster cancel`" in err) == (6, True), err
+        done = place.bulkip("resume", "last", "-q")
+
+    assert (done.code, done.err) == (0, "")
+    assert place.broken_laws() == []
+
+
+def test_drained_queue_is_no_finished_run(place: Site) -> None:
+    """The queue is a hint: shards that fell out of it are dealt out again."""
+    with place.coordinator("--no-work", "-q") as run:
+        place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
+        place.sql("DELETE FROM bulkip.procrastinate_jobs")
+        with place.workers(1):
+            assert finished(run) == (0, "")
+
+    assert place.broken_laws() == []
+
+
+def test_worker_without_the_secret_takes_nothing(place: Site) -> None:
+    """Whoever lacks the account's secret, or has another one, leaves its shards to others."""
+    poor, wrong = replace(place, env={}), replace(place, env={"HOSTKEY_TOKEN": "another"})
+    with place.coordinator("--no-work", "-q") as run, poor.workers(1) as (one,), wrong.workers(1) as (two,):
+        place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
+        time.sleep(4)
+        assert place.api.seen() == []
+        assert place.sql("SELECT 1 FROM shard WHERE token > 0") == []
+        with place.workers(1):
+            assert finished(run) == (0, "")
+        one.terminate()
+        two.terminate()
+        said = finished(one)[1] + finished(two)[1]
+
+    assert "the variable is not set" in said
+    assert "is another account's here" in said
+
+
+def test_secret_is_nowhere_in_the_database(tmp_path: Path, postgres_server: Postgres) -> None:
+    """The database names where a secret may be found, and holds none, nor the login of its own URL."""
+    url = postgres_server.new_database().replace("postgres:@", "postgres:geheim@")
+    with site(tmp_path, url, 600, 400, "--token", "t0ken-of-mine") as place:
+        place.env = {"HOSTKEY_TOKEN": "t0ken-of-mine"}
+        with place.workers(1):
+            done = place.bulkip("run", "job.yaml", "--yes", "-q", "--no-work")
+
+    assert done.code == 0, done.err
+    assert secrets_found(url, "t0ken-of-mine") == []
+    assert secrets_found(url, "geheim") == []
+    assert secrets_found(url, "new-7.example.net") != []
+
+
+def test_shard_ends_only_when_its_rows_are_durable(place: Site) -> None:
+    """While the database takes no result, no shard ends and none leaves the queue."""
+    with place.workers(1), place.coordinator("--no-work", "-q") as run:
+        place.until_written(50)
+        with place.locked("result"):
+            time.sleep(3)
+            stored = place.sql("SELECT COUNT(*) FROM shard WHERE ended_at IS NOT NULL AND round = 2")
+            doing = place.sql("SELECT COUNT(*) FROM bulkip.procrastinate_jobs")
+        assert stored == [(0,)]
+        assert doing[0][0] == 4
+        assert finished(run) == (0, "")
+
+    assert place.broken_laws() == []
+
+
+def test_refused_account_stops_the_run_for_all(tmp_path: Path, postgres_server: Postgres) -> None:
+    """A token that the provider does not take ends the run with 7, whoever found that out."""
+    url = postgres_server.new_database()
+    with site(tmp_path, url, 1200, 400, "--token", "another") as place, place.workers(1):
+        done = place.bulkip("run", "job.yaml", "--yes", "-q", "--no-work")
+
+    assert done.code == 7, done.err
+    assert len(place.api.seen()) < 100
+
+
+def test_too_many_failures_halt_all_workers(tmp_path: Path, postgres_server: Postgres) -> None:
+    """The failure ceiling counts what all workers have come to."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text(FAULT.format(which="ip: 10.9.0.0/16"))
+    with (
+        site(tmp_path / "a", postgres_server.new_database(), ITEMS, 400, "--faults", str(faults)) as place,
+        place.workers(2),
+    ):
+        done = place.bulkip("run", "job.yaml", "--yes", "-q", "--no-work", "--max-failed", "60")
+
+    assert done.code == 6, done.err
+    assert "max_failed" in done.err
+    assert 60 < len(place.writes()) < 60 + 3 * 400
+
+
+def test_plan_and_apply_work_in_a_cluster(place: Site) -> None:
+    """A plan that was made by many is the same file, and leaves nothing in the database."""
+    with place.workers(1):
+        planned = place.bulkip("plan", "job.yaml", "-q", "-o", "ptr.plan.json", "--no-work")
+        assert planned.code == 0, planned.err
+        assert place.run_ids() == []
+        applied = place.bulkip("apply", "ptr.plan.json", "--yes", "-q", "--no-work")
+
+    assert (applied.code, applied.err) == (0, "")
+    assert [row["status"] for row in place.rows()] == ["changed"] * ITEMS
+
+
+def test_retry_takes_up_what_failed(tmp_path: Path, postgres_server: Postgres) -> None:
+    """A retry in a cluster opens the failed items again, and no others."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text(FAULT.format(which="ip: 10.9.0.7, attempt: 1"))
+    with site(tmp_path / "a", postgres_server.new_database(), 700, 400, "--faults", str(faults)) as place:
+        first = place.bulkip("run", "job.yaml", "--yes", "-q")
+        again = place.bulkip("retry", "last", "--yes", "-q")
+
+    assert (first.code, again.code) == (3, 0), first.err + again.err
+    assert len(place.writes()) == 701
+
+
+def test_draining_worker_ends_by_itself(place: Site) -> None:
+    """A worker of a CI job works until nothing is left, and ends with 0."""
+    with place.coordinator("--no-work", "-q") as run:
+        place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
+        with place.workers(1, "--drain") as (worker,):
+            code, said = finished(worker)
+        assert (code, "worker ended after 4 shards" in said) == (0, True), said
+        with place.workers(1):
+            assert finished(run) == (0, "")
+
+
+def test_missing_extra_is_told_with_the_way_out(tmp_path: Path) -> None:
+    """Where procrastinate is not installed, `--cluster` says what to install, and everything else works."""
+    (tmp_path / "procrastinate.py").write_text("raise ImportError('No module named procrastinate')")
+    core = ENV | {"PYTHONPATH": f"{tmp_path}:{clean_environment()['PYTHONPATH']}"}
+    with site(tmp_path / "a", "postgresql://x/y", 3) as place:
+        refused = [
+            place.bulkip("run", "job.yaml", env=core),
+            bulkip("worker", "postgresql://x/y", cwd=tmp_path, env=core),
+            bulkip("cluster", "init", "postgresql://x/y", cwd=tmp_path, env=core),
+        ]
+        plain = bulkip("run", "job.yaml", "--yes", "-q", cwd=place.folder, env=core)
+
+    assert [one.code for one in refused] == [2, 2, 2]
+    assert all("pip install 'bulkip[cluster]'" in one.err for one in refused)
+    assert plain.code == 0, plain.err
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("postgresql://127.0.0.1:9/runs", 6), ("nonsense", 2)], ids=["away", "wrong"]
+)
+def test_nothing_is_sent_without_the_cluster(tmp_path: Path, url: str, code: int) -> None:
+    """A run whose cluster cannot be had ends before its first call, in one line."""
+    with site(tmp_path, url, 3) as place:
+        ended = place.bulkip("run", "job.yaml", "--yes")
+
+        assert (ended.code, len(ended.err.splitlines())) == (code, 1), ended.err
+        assert place.api.seen() == []
