@@ -104,7 +104,7 @@ SELECT item.number, item.key, item.action, item.ip, json({FORM}) AS form, item.s
     (SELECT MIN(sent_at) FROM attempt WHERE attempt.item = item.number)) AS started_at,
   CASE WHEN result.settled_at IS NULL
     THEN (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) END AS answered_at,
-  result.settled_at, item.writes
+  result.settled_at, item.writes, item.account
 """
 PROOF_COLUMNS = "proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at"
 PLANNED_COLUMNS = f"""
@@ -113,7 +113,7 @@ SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM
   (SELECT MAX(attempt.number) * 4 + MAX(attempt.in_doubt) * 2
     + MAX(attempt.in_doubt AND attempt.outcome IS 'refused') FROM attempt WHERE attempt.item = item.number),
   sought.server IS NOT NULL,
-  (SELECT reason FROM unread WHERE unread.item = item.number)
+  (SELECT reason FROM unread WHERE unread.item = item.number), item.account
 """
 BLIND = "EXISTS (SELECT 1 FROM unread WHERE unread.item = item.number)"
 SOUGHT = "sought.item IS NOT NULL AND sought.server IS NULL AND result.status IS NULL"

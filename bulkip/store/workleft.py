@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from bulkip.store.part import WHOLE_RUN, Part
 from bulkip.store.planneditem import PlannedItem, planned_item
 from bulkip.store.questions import ITEMS, PLANNED_COLUMNS, PROVABLE, UNREAD, WHOLE_CHAINS
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
+
+_OF_ACCOUNT: Final = "(item = 0 OR item IN (SELECT number FROM item WHERE account = ?))"
 
 
 class WorkLeft(RunReader):
@@ -16,6 +19,7 @@ class WorkLeft(RunReader):
     def __init__(self, run_dir: Path, part: Part = WHOLE_RUN) -> None:
         """Open the store below `run_dir` for a part of its items."""
         super().__init__(run_dir)
+        self.part = part
         self._within = part.condition
 
     def _limited(self, condition: str) -> str:
@@ -29,6 +33,22 @@ class WorkLeft(RunReader):
     def items_left(self) -> int:
         """Count the items of the part that have no result yet."""
         return super().items_left() if self._within is None else self._count_undone("result.status IS NULL")
+
+    def sent_since(self, time: float) -> list[float]:
+        """Return when calls of the part's account were sent after this time; those of no item are of each."""
+        if self.part.account is None:
+            return super().sent_since(time)
+        sql = f"SELECT sent_at FROM attempt WHERE sent_at > ? AND finished_at IS NOT NULL AND {_OF_ACCOUNT}"
+        with storage_errors(self.path):
+            return [sent_at for (sent_at,) in self._db.execute(sql, (time, self.part.account))]
+
+    def in_flight(self) -> int:
+        """Count the calls of the part's account that have no end in the store."""
+        if self.part.account is None:
+            return super().in_flight()
+        sql = f"SELECT COUNT(*) FROM attempt WHERE finished_at IS NULL AND {_OF_ACCOUNT}"
+        with storage_errors(self.path):
+            return int(self._db.execute(sql, (self.part.account,)).fetchone()[0])
 
     def reads_left(self) -> int:
         """Count the PTR writes whose value before is not known yet."""
@@ -74,5 +94,6 @@ class WorkLeft(RunReader):
         """Yield the next items of a condition that those with a result do not meet."""
         items, number = self.undone()
         where = f"WHERE {number} > ? AND {self._limited(condition)} ORDER BY {number} LIMIT ?"
+        accounts = self.accounts
         for row in self._pages(f"{PLANNED_COLUMNS} {items} {where}", (after, most)):
-            yield planned_item(row)
+            yield planned_item(row, accounts)
