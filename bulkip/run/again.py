@@ -143,7 +143,7 @@ def _another_start(
     reach = reach_of(job, options, desk.warn)
     _warn_of_own_pace(folder, options, desk)
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         locks.take_run(folder)
         yield AnotherStart(folder, reach, Way(options, desk, reports, signals))
 

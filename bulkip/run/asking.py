@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import anyio
 from anyio import create_task_group
@@ -100,7 +101,7 @@ async def line_to(job: Job, endpoint: Endpoint, judge: Judge) -> AsyncIterator[L
         breaker = Breaker(job.breaker, lambda _event: None)
         gate = Gate(pacer, job.limits, breaker, lambda _event: None)
         client = Client(wire, gate, NoStore(endpoint.sent), brake, judge)
-        access = Access(client, endpoint.purse, brake, 0, 1)
+        access = Access(client, endpoint.purse, brake, 0, count(1))
         pacing.start_soon(breaker.watch, brake, access.knock)
         yield Line(access, client, brake)
         pacing.cancel_scope.cancel()

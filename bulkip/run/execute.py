@@ -35,7 +35,7 @@ def execute(
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
     with Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         prepared = prepare(loaded, options, now, reach.ask_free_ips)
         reports = placed(reports, prepared, loaded.job, options)
         prepared = recall(prepared, refresh=options.reckoning.refresh)

@@ -129,7 +129,7 @@ def _asked(question: Question, endpoint: Endpoint, account: Account) -> Iterator
     options = RunOptions(run_dir=question.run_dir)
     try:
         with Locks(Claim("doctor", question.job.name, options, notes.append, notes.append)) as locks:
-            locks.take_account(account)
+            locks.take_accounts([account])
             told = anyio.run(_told, question.job, endpoint, backend_options={"use_uvloop": True})
     except Locked as error:
         yield doubtful("api", f"not asked: {error}", "ask again when that run has ended")
