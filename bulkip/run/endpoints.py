@@ -102,12 +102,12 @@ def _endpoint_of_job(
         endpoint, account = endpoint_of(job.api, environment, warn, shard)
         return endpoint, (account,)
     found = [endpoint_of(one.api, environment, warn, shard, one.name) for one in job.accounts]
-    _refuse_same([account for _, account in found])
+    refuse_same([account for _, account in found])
     endpoints, accounts = zip(*found, strict=True)
     return Endpoint(job.url, Purse(time.time), accounts=endpoints), accounts
 
 
-def _refuse_same(accounts: Sequence[Account]) -> None:
+def refuse_same(accounts: Sequence[Account]) -> None:
     """Raise UsageError when two names stand for one account: each would take its whole rate."""
     known: dict[str, str] = {}
     for account in accounts:
