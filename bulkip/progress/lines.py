@@ -20,7 +20,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
 )
 IN_PARKED: Mapping[str, str] = MappingProxyType({"back-off": "in back-off", "settle": "in settle time"})
 STOPPING = "stopping: {reason}; waiting for the calls in flight"
-ONE_STOPS = "account {account} stops: {reason}; the others go on"
+ONE_STOPS = "account {account} stops: {reason}; what it has left is not run"
 QUIET_S = 2.0
 """A stage that has moved within so many seconds is not told to wait for single items."""
 SILENT_S = 5.0

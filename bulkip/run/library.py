@@ -63,6 +63,11 @@ class Plan:
         """The id under which `bulkip report` and `bulkip resume` know the run."""
         return self.prepared.header.id
 
+    @property
+    def stopped(self) -> tuple[Stop, ...]:
+        """What has stopped some of several accounts, whose items will not be run."""
+        return self.allowance.stops
+
 
 class Results:
     """The results of a run as they settle, each of them in the run store already.
