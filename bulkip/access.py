@@ -1,5 +1,7 @@
 """Which token the calls go out with: fetched, renewed in time, and judged when an answer refuses it."""
 
+from collections.abc import Iterator
+
 from anyio import Lock, current_time, move_on_after, sleep
 
 from bulkip.brake import Brake
@@ -22,13 +24,15 @@ PASSING = frozenset({VerdictKind.TRANSIENT, VerdictKind.THROTTLE, VerdictKind.BL
 class Access:
     """Makes calls with a token that is alive, and tells a dead one from a forbidden address (api.md §3)."""
 
-    def __init__(self, client: Client, purse: Purse, brake: Brake, start: int, first_number: int) -> None:
-        """Call through this client; the run's own calls count from `first_number` under item 0."""
+    def __init__(
+        self, client: Client, purse: Purse, brake: Brake, start: int, numbers: Iterator[int]
+    ) -> None:
+        """Call through this client; the run's own calls have these numbers under item 0."""
         self._client = client
         self._purse = purse
         self._brake = brake
         self._start = start
-        self._number = first_number
+        self._numbers = numbers
         self._one_at_a_time = Lock()
         self._has_info = True
 
@@ -159,8 +163,7 @@ class Access:
 
     def own_attempt(self, purpose: Purpose) -> Attempt:
         """Return the next attempt that is the run's own, no item's."""
-        self._number += 1
-        return Attempt(0, self._number - 1, self._start, purpose)
+        return Attempt(0, next(self._numbers), self._start, purpose)
 
     async def _ask(self, request: ApiRequest, purpose: Purpose, *, knock: bool = False) -> Verdict | None:
         return await self._client.call(request, self.own_attempt(purpose), knock=knock)

@@ -10,7 +10,11 @@ from bulkip.wire import Verdict
 
 
 class Allowance:
-    """Owns retry budget, failure ceiling and time through all stages of one start."""
+    """Owns retry budget, failure ceiling and time through all stages of one start.
+
+    Where a run has several accounts, each has an allowance of its own besides,
+    in which `stop` is what ended it for this start.
+    """
 
     def __init__(self, budget: int, ceiling: Ceiling, time_s: float | None = None) -> None:
         """Begin with a full budget, no failures and so many seconds; None sets no end."""
@@ -19,6 +23,8 @@ class Allowance:
         self._ceiling = ceiling
         self._on_trial: tuple[int, int] | None = None  # streak of lost calls, and what it cost so far
         self._heard = (0, 0, 0)  # what others have come to, as far as that is counted here
+        self._accounts: dict[str, Allowance] = {}
+        self.stop: Stop | None = None
 
     @property
     def ended(self) -> int:
@@ -53,6 +59,17 @@ class Allowance:
     def begin_hearing(self) -> None:
         """Hear others from now on whose sums begin at nothing; what was heard before stays counted."""
         self._heard = (0, 0, 0)
+
+    def of(self, account: str) -> "Allowance":
+        """Return the allowance of one of several accounts: its own retries, and the failures of all."""
+        if account not in self._accounts:
+            self._accounts[account] = _AccountAllowance(self, self._budget.full)
+        return self._accounts[account]
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """What ended accounts for this start."""
+        return tuple(one.stop for one in self._accounts.values() if one.stop is not None)
 
     def pay(self, because: Verdict, outages: Container[int]) -> Stop | None:
         """Pay for asking again; return the stop when it cannot be paid.
@@ -109,8 +126,25 @@ class Allowance:
         self._on_trial = (streak, cost + (spent if held == streak else 0))
 
 
+class _AccountAllowance(Allowance):
+    """Owns the retry budget of one account; failures are counted with those of the others."""
+
+    def __init__(self, whole: Allowance, budget: int) -> None:
+        super().__init__(budget, Ceiling(None, 0, 0))
+        self._whole = whole
+
+    def end(self, status: Status) -> Stop | None:
+        """Count how an item ended among those of all accounts."""
+        return self._whole.end(status)
+
+    def fail_after_all(self) -> Stop | None:
+        """Count an item as failed that had ended well, among those of all accounts."""
+        return self._whole.fail_after_all()
+
+
 def _stop_at(ceiling: Ceiling) -> Stop | None:
     """Return the stop that a ceiling causes; None while it holds."""
     if not ceiling.is_exceeded:
         return None
-    return Stop(StopKind.HALT, ceiling.text, ErrorClass.CANCELLED, lifting=("--max-failed", str(ceiling.met)))
+    lifting = ("--max-failed", str(ceiling.met))
+    return Stop(StopKind.HALT, ceiling.text, ErrorClass.CANCELLED, lifting=lifting, everywhere=True)

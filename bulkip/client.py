@@ -83,6 +83,7 @@ class Client:
         self.judge = judge
         self._clock = loop_clock()
         self._watch = Watch()
+        self.fact = READABLE  # of several accounts each has its own
         self.under_way = 0
         self.last_success_at = float("-inf")
 
@@ -116,7 +117,7 @@ class Client:
         self._draw_conclusions(attempt.item, verdict, sent_at)
         await self._write_down(request, attempt, verdict, wall)
         if self._watch.readable and not known:
-            await self._books.remember(READABLE, value=True)
+            await self._books.remember(self.fact, value=True)
         return verdict
 
     async def _carry(

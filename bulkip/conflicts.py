@@ -10,7 +10,7 @@ class MainAddresses:
     """Owns which address each server is to get as its main one; one entry a server."""
 
     def __init__(self) -> None:
-        self._by_server: dict[str, tuple[str, str]] = {}
+        self._by_server: dict[tuple[str, str], tuple[str, str]] = {}
 
     def feed(self, item: Item) -> Iterator[Problem]:
         """Yield a problem when the item makes a second address the main one of its server."""
@@ -19,7 +19,7 @@ class MainAddresses:
         server, ip = item.form["id"], item.form["ip"]
         if server == LOOKUP:
             return  # judged once it is found
-        first_ip, first_source = self._by_server.setdefault(server, (ip, item.source))
+        first_ip, first_source = self._by_server.setdefault((item.account, server), (ip, item.source))
         if first_ip != ip:
             yield Problem(
                 _place(item.source),

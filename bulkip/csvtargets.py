@@ -1,6 +1,7 @@
 """Which targets a CSV file lists: one for each row below its header."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from bulkip.addresses import canonical_ip
@@ -8,6 +9,7 @@ from bulkip.characters import quoted
 from bulkip.csvfile import CsvRows, column_names, header_problem
 from bulkip.makers import maker_of
 from bulkip.model import Heading, Place, Problem, Target
+from bulkip.owners import FIELD, Owner
 from bulkip.plaintext import Broken
 from bulkip.tally import Idle
 
@@ -16,11 +18,12 @@ _place = maker_of(Place)
 
 
 def csv_targets(
-    content: BinaryIO, file: str, delimiter: str, *, allow_ipv6: bool
+    content: BinaryIO, file: str, delimiter: str, owner: Owner | None = None, *, allow_ipv6: bool
 ) -> Iterator[Target | Problem | Idle]:
     """Yield one thing for each row: a target, what is wrong with it, or that it is header or blank.
 
-    Raises `Broken` when the file cannot be read, or not beyond some point.
+    The `owner` tells whose a row is, where there are accounts. Raises `Broken`
+    when the file cannot be read, or not beyond some point.
     """
     rows = CsvRows(content, file, delimiter)
     stream = iter(rows)
@@ -38,7 +41,18 @@ def csv_targets(
         except ValueError as error:
             yield _nothing(rows, cells, names, str(error))
         else:
-            yield _target(ip, fields, _place(file, rows.line), heading, cells)
+            one = _target(ip, fields, _place(file, rows.line), heading, cells)
+            yield one if owner is None else _owned(one, owner, rows, names)
+
+
+def _owned(target: Target, owner: Owner, rows: CsvRows, names: list[str]) -> Target | Problem:
+    """Return a target with its account, or what is wrong with that."""
+    fields = dict(target.fields)
+    try:
+        return replace(target, account=owner(fields), fields=fields)
+    except ValueError as error:
+        place = rows.cell_place(names.index(FIELD)) if FIELD in names else target.place
+        return Problem(place, str(error))
 
 
 def row_ip(text: str, *, allow_ipv6: bool) -> str:

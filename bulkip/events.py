@@ -13,11 +13,12 @@ class RateSet:
     """How fast calls may go from now on.
 
     `rates` are those of the job; `adapted_per_s` is what throttling has left
-    of them, None while they hold in full.
+    of them, None while they hold in full. Of several accounts each has its own.
     """
 
     rates: tuple[Rate, ...]
     adapted_per_s: float | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ class ItemParked(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Everyone pauses for so many seconds from now, and why."""
+    """Everyone pauses for so many seconds from now, and why; of several accounts the one that is named."""
 
     reason: str
     seconds: float
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,10 @@ class CrewMoved:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """The run stops before its end, and why."""
+    """The run stops before its end, and why; of several accounts the one that is named."""
 
     reason: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from anyio import to_thread
+from anyio import Lock, to_thread
 
 from bulkip.scheduler import Turn
 from bulkip.store import Beforehand, PlannedItem, Sought, WorkLeft
@@ -130,6 +130,15 @@ class VerifyingFeed:
         return bool(page)
 
 
+class Quota:
+    """Owns how many addresses the feeds of several accounts may still give together."""
+
+    def __init__(self, left: float) -> None:
+        """Begin with so many."""
+        self.left = left
+        self.turn = Lock()  # one feed asks at a time, so that none ends while another may give back
+
+
 class ApplyingFeed:
     """Gives the items of one address after the other."""
 
@@ -171,3 +180,28 @@ class ApplyingFeed:
             self._after = page[-1][0].item.chain
         self._page.extend(page)
         return bool(page)
+
+
+class RationedFeed:
+    """Gives the items of one address after the other, as long as a quota lasts."""
+
+    def __init__(self, feed: ApplyingFeed, quota: Quota) -> None:
+        """Give what the feed gives; others may draw on the quota, too."""
+        self._feed = feed
+        self._quota = quota
+
+    def at_hand(self) -> Turn | None:
+        """Return the turn of the next address where there is one at hand and the quota lasts."""
+        quota = self._quota
+        if quota.left <= 0 or quota.turn.locked() or (turn := self._feed.at_hand()) is None:
+            return None
+        quota.left -= 1
+        return turn
+
+    async def next(self) -> Turn | None:
+        """Return the turn of the next address with work left, or None; there is none beyond the quota."""
+        async with self._quota.turn:
+            if self._quota.left <= 0 or (turn := await self._feed.next()) is None:
+                return None
+            self._quota.left -= 1
+            return turn

@@ -10,6 +10,7 @@ from bulkip.csvtargets import row_ip
 from bulkip.linefile import lines_of
 from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
+from bulkip.owners import FIELD, Owner
 from bulkip.plaintext import Broken
 from bulkip.tally import Idle
 
@@ -39,10 +40,13 @@ class _MemberError(ValueError):
         super().__init__(message)
 
 
-def jsonl_targets(content: BinaryIO, file: str, *, allow_ipv6: bool) -> Iterator[Target | Problem | Idle]:
+def jsonl_targets(
+    content: BinaryIO, file: str, owner: Owner | None = None, *, allow_ipv6: bool
+) -> Iterator[Target | Problem | Idle]:
     """Yield one thing for each line: a target, what is wrong with it, or that it is blank.
 
-    Raises `Broken` when the file is no text, or one JSON list instead of lines.
+    The `owner` tells whose a line is, where there are accounts. Raises `Broken`
+    when the file is no text, or one JSON list instead of lines.
     """
     begun = False
     for number, line in lines_of(content, file):
@@ -58,15 +62,26 @@ def jsonl_targets(content: BinaryIO, file: str, *, allow_ipv6: bool) -> Iterator
                 place, "a JSON list begins here; write one object a line, without brackets and commas"
             )
         begun = True
-        yield _read(line, _place(file, number), allow_ipv6=allow_ipv6)
+        yield _read(line, _place(file, number), owner, allow_ipv6=allow_ipv6)
 
 
-def _read(line: str, place: Place, *, allow_ipv6: bool) -> Target | Problem:
+def _read(line: str, place: Place, owner: Owner | None, *, allow_ipv6: bool) -> Target | Problem:
     try:
         fields = _fields(line)
-        return _target(_ip(fields.pop("ip", None), fields, line, allow_ipv6=allow_ipv6), fields, place)
+        ip = _ip(fields.pop("ip", None), fields, line, allow_ipv6=allow_ipv6)
+        if owner is None:
+            return _target(ip, fields, place)
+        return Target(ip, fields, place, account=_account(owner, fields, line))
     except _MemberError as wrong:
         return Problem(Place(place.file, place.line, wrong.offset + 1), str(wrong))
+
+
+def _account(owner: Owner, fields: dict[str, str], line: str) -> str:
+    try:
+        return owner(fields)
+    except ValueError as wrong:
+        at = next((one.value_at for one in _members(line) if one.name == FIELD), 0)
+        raise _MemberError(at, str(wrong)) from None
 
 
 def _ip(text: str | None, others: Mapping[str, str], line: str, *, allow_ipv6: bool) -> str:

@@ -1,6 +1,6 @@
 """How a list of targets is opened and read, whatever its format and wherever it comes from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, TypeAlias, assert_never
 
@@ -10,6 +10,7 @@ from bulkip.csvtargets import csv_targets
 from bulkip.inputfile import open_input
 from bulkip.jsonltargets import jsonl_targets
 from bulkip.model import Problem, Target
+from bulkip.owners import owner_of
 from bulkip.plaintext import Broken
 from bulkip.sources import (
     AddressSource,
@@ -35,18 +36,23 @@ def label_of(source: ListSource) -> str:
     return STDIN if isinstance(source, StdinSource) else str(source.path)
 
 
-def read_list(source: ListSource, open_stdin: OpenStdin | None, *, allow_ipv6: bool) -> Iterator[Found]:
-    """Yield one thing for each line of a list; raises `Broken` when it cannot be read, or not on."""
-    file = label_of(source)
+def read_list(
+    source: ListSource, open_stdin: OpenStdin | None, accounts: Sequence[str] = (), *, allow_ipv6: bool
+) -> Iterator[Found]:
+    """Yield one thing for each line of a list; raises `Broken` when it cannot be read, or not on.
+
+    With several `accounts`, each target has one of them.
+    """
+    file, owner = label_of(source), owner_of(accounts, source.account)
     with _opened(source, open_stdin) as content:
         match _format(source):
             case Format.CSV:
                 delimiter = source.delimiter if isinstance(source, CsvSource | StdinSource) else ","
-                yield from csv_targets(content, file, delimiter, allow_ipv6=allow_ipv6)
+                yield from csv_targets(content, file, delimiter, owner, allow_ipv6=allow_ipv6)
             case Format.JSONL:
-                yield from jsonl_targets(content, file, allow_ipv6=allow_ipv6)
+                yield from jsonl_targets(content, file, owner, allow_ipv6=allow_ipv6)
             case Format.TEXT:
-                yield from text_targets(content, file, allow_ipv6=allow_ipv6)
+                yield from text_targets(content, file, source.account, allow_ipv6=allow_ipv6)
 
 
 def excluded_in(source: ListSource, open_stdin: OpenStdin | None) -> Iterator[Block]:

@@ -68,7 +68,8 @@ class Looker:
                 )
             return ()
         servers = servers_in(result.value)
-        await self._books.writer.keep(account_servers(servers))
+        for statement in account_servers(self._books.reader.place, servers):
+            await self._books.writer.keep(statement)
         return servers
 
     async def _look_into(self, servers: tuple[str, ...], workers: int) -> bool:
@@ -89,7 +90,7 @@ class Looker:
                 for _ in left:
                     pass
                 return
-            for statement in held_addresses(server, addresses_in(result.value)):
+            for statement in held_addresses(self._books.reader.place, server, addresses_in(result.value)):
                 await self._books.writer.keep(statement)
 
     async def enter(self, sought: Sought) -> Turn | None:

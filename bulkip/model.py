@@ -108,6 +108,7 @@ class Target:
     place: Place
     heading: Heading | None = field(default=None, compare=False, repr=False)
     cells: Sequence[str] = field(default=(), compare=False, repr=False)
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ class Item:
     `number` is the position in the plan, from 1. Items of one address share
     their `chain` and run in order. `form` is exactly what is sent besides
     action and token. `skip` carries the reason when the item is not to run.
-    `target` and `known` are there only while the plan is made.
+    `target` and `known` are there only while the plan is made. `account` is
+    one of the job's `accounts`, empty in a job that has none.
     """
 
     number: int
@@ -165,6 +167,7 @@ class Item:
     skip: str | None = None
     target: Target | None = field(default=None, compare=False, repr=False)
     known: Known | None = field(default=None, compare=False, repr=False)
+    account: str = ""
 
 
 class Before(Struct, frozen=True):

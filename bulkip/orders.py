@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from bulkip.model import ErrorClass, JsonValue, Status
+from bulkip.ceiling import FAILURES
+from bulkip.model import ErrorClass, JsonValue
 from bulkip.stops import Stop, StopKind
 
 HALTED = "halted"
 """The fact that a run in a cluster keeps while nobody is to go on with it: the stop, as JSON."""
+
+
+def halted_fact(account: str) -> str:
+    """Return the name of that fact for one of several accounts, which leaves the others alone."""
+    return f"{HALTED} {account}".rstrip()
 
 
 def round_fact(number: int) -> str:
@@ -21,7 +27,8 @@ class Orders:
     """How the shards of a round are worked on: the stage, its start, and the settings that hold in it.
 
     `ended` and `failed` count what this start had come to before the round, of
-    `planned` items, for the failure ceiling; `spent` what its retries had cost.
+    `planned` items, for the failure ceiling; `spent` what its retries had cost,
+    by account.
     """
 
     stage: str
@@ -30,7 +37,7 @@ class Orders:
     planned: int
     ended: int = 0
     failed: int = 0
-    spent: int = 0
+    spent: Mapping[str, int] = field(default_factory=dict)
     allow_unread: bool = False
     grace_s: float = 20.0
 
@@ -74,9 +81,15 @@ class Tally:
             statuses[status] = statuses.get(status, 0) + count
         return Tally(statuses, self.steps + other.steps, self.calls + other.calls, self.spent + other.spent)
 
-    def counts(self) -> dict[Status, int]:
-        """Return how many items ended in each status."""
-        return {Status(status): count for status, count in self.statuses.items()}
+    @property
+    def ended(self) -> int:
+        """How many items ended."""
+        return sum(self.statuses.values())
+
+    @property
+    def failed(self) -> int:
+        """How many of them badly."""
+        return sum(self.statuses.get(status.value, 0) for status in FAILURES)
 
 
 def stop_told(stop: Stop) -> dict[str, JsonValue]:
@@ -88,7 +101,9 @@ def stop_of(kept: Any) -> Stop | None:
     """Return the stop of a JSON value; None when there is none."""
     match kept:
         case {"kind": str(kind), "reason": str(reason), "error_class": str(error_class)}:
-            number, lifting = kept.get("signal"), kept.get("lifting") or ()
-            return Stop(StopKind(kind), reason, ErrorClass(error_class), number, tuple(map(str, lifting)))
+            lifting = tuple(map(str, kept.get("lifting") or ()))
+            everywhere = kept.get("everywhere") is True
+            number = kept.get("signal")
+            return Stop(StopKind(kind), reason, ErrorClass(error_class), number, lifting, everywhere)
         case _:
             return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import product
 
 from bulkip.actions.action import ParameterError, Rendered
 from bulkip.actions.checks import address, shown
@@ -51,12 +52,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where an item is being made: its position in the plan, its chain, its target and the moment."""
+    """Where an item is being made: its position in the plan, its chain, its target, account and moment."""
 
     number: int
     chain: int
     clock: Clock
     target: Target | None = None
+    account: str = ""
 
     def place(self, ready: ReadyStep) -> Place:
         """Return where the item comes from: its row, or its step when it has no address."""
@@ -71,15 +73,15 @@ def items_of(rules: Rules, target: Target, first_number: int, chain: int) -> lis
         if item is not None:
             made.append(item)
         else:
-            made.extend(_made(ready, _Spot(number, chain, rules.clock, target)))
+            made.extend(_made(ready, _Spot(number, chain, rules.clock, target, target.account)))
     return made
 
 
-def items_without_ip(rules: Rules, first_number: int = 1, first_chain: int = 1) -> list[Item | Problem]:
-    """Return the items of the steps that need no address; each has a chain of its own."""
+def items_without_ip(rules: Rules, accounts: Iterable[str] = ("",)) -> list[Item | Problem]:
+    """Return the items of the steps that need no address, one for each account, each a chain of its own."""
     made: list[Item | Problem] = []
-    for offset, ready in enumerate(rules.without_ip):
-        made.extend(_made(ready, _Spot(first_number + offset, first_chain + offset, rules.clock)))
+    for number, (ready, account) in enumerate(product(rules.without_ip, accounts), start=1):
+        made.extend(_made(ready, _Spot(number, number, rules.clock, account=account)))
     return made
 
 
@@ -192,7 +194,7 @@ def _item(ready: ReadyStep, spot: _Spot, form: Mapping[str, str], skip: str | No
     return Item(
         number=spot.number,
         chain=spot.chain,
-        key=key_of(step.name, step.action, ip, content),
+        key=key_of(step.name, step.action, ip, content, spot.account),
         step=step.name,
         action=step.action,
         ip=ip,
@@ -200,6 +202,7 @@ def _item(ready: ReadyStep, spot: _Spot, form: Mapping[str, str], skip: str | No
         source=f"{place.file}:{place.line}",
         skip=skip,
         target=spot.target,
+        account=spot.account,
     )
 
 

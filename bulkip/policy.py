@@ -66,6 +66,19 @@ class Limits:
     max_retry_after_s: float = 600.0
 
 
+ACCOUNTS = "accounts"
+"""What the settings that a run keeps hold when its job has several accounts: each of them, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One of the accounts of a job: what its targets call it, its API, and how fast that may be called."""
+
+    name: str
+    api: Api
+    limits: Limits
+
+
 SHARED_HEADROOM = 0.05
 """The default headroom where processes share a rate: their clocks differ a little."""
 

@@ -13,11 +13,16 @@ DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class AccountQueue:
-    """The queue of an account: its label, the digest of URL and secret, and where the secret may be found."""
+    """The queue of an account: its label, the digest of URL and secret, and where the secret may be found.
+
+    One of several accounts of a job has its name and its `place` among them, from 1.
+    """
 
     label: str
     digest: str
     api: Api
+    account: str = ""
+    place: int | None = None
 
     @property
     def name(self) -> str:
@@ -39,6 +44,8 @@ def queues_told(queues: Collection[AccountQueue]) -> str:
                 "url": one.api.url,
                 "token": _told(one.api.token),
                 "key": _told(one.api.key),
+                "account": one.account,
+                "place": one.place,
             }
             for one in queues
         ]
@@ -49,7 +56,9 @@ def queues_of(text: str) -> list[AccountQueue]:
     """Return the queues of a JSON text; those that cannot be read are none."""
     try:
         kept = json.loads(text)
-        return [AccountQueue(one["label"], one["digest"], _api(one)) for one in kept]
+        return [
+            AccountQueue(one["label"], one["digest"], _api(one), one["account"], one["place"]) for one in kept
+        ]
     except (KeyError, TypeError, ValueError):
         return []
 

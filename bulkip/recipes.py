@@ -51,7 +51,7 @@ class Recipe:
     spoilers: tuple[str, ...]
     uses: frozenset[str]
     is_plain: bool
-    key: Callable[[str, Mapping[str, str]], str]
+    key: Callable[[str, Mapping[str, str], str], str]
 
     def item(self, target: Target, number: int, chain: int) -> Item | None:
         """Return the item of a target, or None when it takes the long way to know."""
@@ -65,9 +65,10 @@ class Recipe:
         if form is None:
             return None
         ip, step, place = target.ip, self.ready.step, target.place
-        source = f"{place.file}:{place.line}"
+        source, account = f"{place.file}:{place.line}", target.account
+        key = self.key(ip, form, account)
         return _item(
-            number, chain, self.key(ip, form), step.name, step.action, ip, form, source, None, target
+            number, chain, key, step.name, step.action, ip, form, source, None, target, None, account
         )
 
     def _form(self, target: Target, number: int) -> dict[str, str] | None:

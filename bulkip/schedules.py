@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ class Daily:
     """A job and when it runs; paths are absolute, `offsets` the distances of the zone from UTC, in minutes.
 
     `program` is how bulkip is started; `relative` is the job as it is named in
-    its repository.
+    its repository. `tokens` are where the secrets are kept, one for each account.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Daily:
     run_dir: str
     user: str
     home: str
-    token: str
+    tokens: tuple[str, ...]
 
     @property
     def unit(self) -> str:
@@ -49,7 +49,7 @@ def cron_lines(daily: Daily) -> Iterator[str]:
     line = f"cd {shlex.quote(daily.folder)} && {setting} {command}".replace("%", r"\%")
     yield f"# {_told(daily.name)}, every night; paste this with `crontab -e`"
     yield f"# cron counts in the time zone of the machine; this time is meant in {daily.zone}"
-    yield f"# the secret: {_told(daily.token)}; cron does not know the variables of your shell, but files"
+    yield f"# {_secrets(daily.tokens)}; cron does not know the variables of your shell, but files"
     yield f"{daily.minute} {daily.hour} * * * {line}"
 
 
@@ -88,14 +88,23 @@ def systemd_lines(daily: Daily) -> Iterator[str]:
 def _credential(daily: Daily) -> Iterator[str]:
     """Yield how the secret gets to the service: as a credential, where the job already looks for one."""
     place = f"/run/credentials/{daily.unit}.service/"
-    name = daily.token.removeprefix(f"file:{place}")
-    if name != daily.token and name and not _UNSAFE.search(name):
-        yield f"LoadCredential={name}:/etc/bulkip/{name}"
+    elsewhere = []
+    for token in daily.tokens:
+        name = token.removeprefix(f"file:{place}")
+        if name != token and name and not _UNSAFE.search(name):
+            yield f"LoadCredential={name}:/etc/bulkip/{name}"
+        else:
+            elsewhere.append(token)
+    if not elsewhere:
         return
-    yield f"# the secret: {_told(daily.token)}; better a credential: in the job"
+    yield f"# {_secrets(elsewhere)}; better a credential: in the job"
     yield f"#   api: {{token: file:{place}token}}"
     yield "# and here, with the token in a file that only root can read:"
     yield "#LoadCredential=token:/etc/bulkip/token"
+
+
+def _secrets(tokens: Sequence[str]) -> str:
+    return f"the secret{'s' if len(tokens) > 1 else ''}: {', '.join(map(_told, tokens))}"
 
 
 def _exec(daily: Daily) -> Iterator[str]:
@@ -129,7 +138,9 @@ def github_lines(daily: Daily) -> Iterator[str]:
     """Yield a workflow; its cron counts in UTC, so that in summer it may be an hour late, but never early."""
     utc, hours = _utc(daily), _local_times(daily)
     command = shlex.join(["bulkip", "run", daily.relative, *daily.switches])
-    secret = daily.token.removeprefix("env:") if daily.token.startswith("env:") else "HOSTKEY_TOKEN"
+    secrets = [one.removeprefix("env:") for one in daily.tokens if one.startswith("env:")] or [
+        "HOSTKEY_TOKEN"
+    ]
     yield f"# .github/workflows/{daily.unit}.yml"
     yield f"name: {_quoted(daily.unit)}"
     yield '"on":'
@@ -149,7 +160,7 @@ def github_lines(daily: Daily) -> Iterator[str]:
     yield "      - run: pip install bulkip"
     yield f"      - run: {_quoted(command)}"
     yield "        env:"
-    yield f'          {secret}: "${{{{ secrets.{secret} }}}}"'
+    yield from (f'          {secret}: "${{{{ secrets.{secret} }}}}"' for secret in dict.fromkeys(secrets))
 
 
 def _utc(daily: Daily) -> int:

@@ -1,4 +1,8 @@
-"""What an entry of a job's `targets` names: addresses, a list of them, or someone who knows them."""
+"""What an entry of a job's `targets` names: addresses, a list of them, or someone who knows them.
+
+In a job of several accounts `account` is the one that the entry names, empty
+where it leaves that to its rows.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +30,10 @@ class AddressSource:
 
     text: str
     place: Place
-    form: Literal["plain", "ip", "cidr"] = "plain"
+    form: Literal["plain", "ip", "cidr", "range"] = "plain"
     usable: bool = False
     fields: Mapping[str, str] | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class CsvSource:
     path: Path
     place: Place
     delimiter: str = ","
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class JsonlSource:
 
     path: Path
     place: Place
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class TextSource:
 
     path: Path
     place: Place
+    account: str = ""
 
 
 class Format(StrEnum):
@@ -71,6 +79,7 @@ class StdinSource:
     format: Format
     place: Place
     delimiter: str = ","
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class RunSource:
     statuses: tuple[Status, ...]
     job: str
     place: Place
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ class FreeIpsSource:
 
     form: Mapping[str, str]
     place: Place
+    account: str = ""
 
 
 ListSource: TypeAlias = CsvSource | JsonlSource | TextSource | StdinSource

@@ -1,6 +1,8 @@
 """When one answer stops the whole run, and as what it ends."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from enum import StrEnum
 
 from bulkip.frozen import Struct, replace
@@ -26,6 +28,7 @@ class Stop:
     """Why a run stops; `error_class` is that of the items it leaves behind.
 
     `lifting` are the options with which a resume gets past the limit that stopped it.
+    What is `everywhere` stops all accounts of a run, whichever of them met it.
     """
 
     kind: StopKind
@@ -33,6 +36,18 @@ class Stop:
     error_class: ErrorClass
     signal: int | None = None
     lifting: tuple[str, ...] = ()
+    everywhere: bool = False
+
+
+GRAVEST_FIRST = (StopKind.SIGNAL, StopKind.ACCESS, StopKind.HALT)
+
+
+def together(stops: Iterable[Stop]) -> Stop | None:
+    """Return the gravest of several stops, with the reasons of all; None when there is none."""
+    by_gravity = sorted(stops, key=lambda stop: GRAVEST_FIRST.index(stop.kind))
+    if not by_gravity:
+        return None
+    return dataclass_replace(by_gravity[0], reason="; ".join(stop.reason for stop in by_gravity))
 
 
 class Watch(Struct, frozen=True):

@@ -9,6 +9,7 @@ from bulkip.characters import quoted
 from bulkip.listing import OpenStdin, excluded_by, excluded_in, label_of, read_list
 from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
+from bulkip.owners import Owner, owner_of
 from bulkip.plaintext import Broken
 from bulkip.policy import Safety
 from bulkip.selection import Selection, sampled
@@ -25,7 +26,7 @@ from bulkip.sources import (
     TextSource,
 )
 from bulkip.tally import ADDRESSES, ENTRIES, Fate, Idle, Tally
-from bulkip.texttargets import NO_FIELDS
+from bulkip.texttargets import fields_of
 
 _target = maker_of(Target)
 
@@ -56,9 +57,11 @@ class TargetReader:
         safety: Safety,
         selection: Selection | None = None,
         doors: Doors | None = None,
+        accounts: Sequence[str] = (),
     ) -> None:
-        """Read these sources and keep what is selected."""
+        """Read these sources and keep what is selected; where there are `accounts`, each target has one."""
         self._sources = sources
+        self._accounts = accounts
         self._safety = safety
         self._selection = selection or Selection()
         self._doors = doors or Doors()
@@ -124,7 +127,8 @@ class TargetReader:
         return self._tallies[-1]
 
     def _list(self, source: ListSource, tally: Tally) -> Iterator[Target | Problem]:
-        found = read_list(source, self._doors.open_stdin, allow_ipv6=self._safety.allow_ipv6)
+        allow_ipv6 = self._safety.allow_ipv6
+        found = read_list(source, self._doors.open_stdin, self._accounts, allow_ipv6=allow_ipv6)
         try:
             everything = self._exclusions is None and self._filter is None
             for one in found:
@@ -169,10 +173,11 @@ class TargetReader:
             return
         tally.blocks += not expression.listed
         fate = tally.listed if expression.listed else tally.expanded
-        fields = source.fields or NO_FIELDS
+        own, account = fields_of(source.account), source.account
+        fields = {**source.fields, **own} if source.fields else own
         for ip in expression.block.addresses():
             if self._keeps(ip, fate):
-                yield _target(ip, fields, source.place)
+                yield _target(ip, fields, source.place, None, (), account)
 
     def _check_size(self, expression: Expression, source: AddressSource) -> None:
         """Count what is about to be expanded; raises ValueError when it would be too much."""
@@ -191,9 +196,10 @@ class TargetReader:
         if self._doors.left_behind is None:
             yield Problem(source.place, "earlier runs cannot be read here; list the addresses in a file")
             return
+        owner = owner_of(self._accounts, source.account)
         try:
             for target in self._doors.left_behind(source):
-                yield from self._named(target, tally)
+                yield from self._named(target if owner is None else _owned(target, owner), tally)
         except SourceError as error:
             yield Problem(source.place, str(error))
 
@@ -209,8 +215,9 @@ class TargetReader:
         except (SourceError, ValueError) as error:
             yield Problem(source.place, f"free_ips: {error}")
             return
+        account = source.account
         for ip in addresses:
-            yield from self._named(Target(ip, NO_FIELDS, source.place), tally)
+            yield from self._named(Target(ip, fields_of(account), source.place, account=account), tally)
 
     def _named(self, target: Target, tally: Tally) -> Iterator[Target | Problem]:
         """Yield an address that somebody else named, if it is one and is kept."""
@@ -225,6 +232,15 @@ class TargetReader:
             yield replace(target, ip=ip)
 
 
+def _owned(target: Target, owner: Owner) -> Target:
+    """Return what an earlier run left as a target of its account; raises SourceError."""
+    fields = dict(target.fields)
+    try:
+        return replace(target, account=owner(fields), fields=fields)
+    except ValueError as error:
+        raise SourceError(f"{target.ip}: {error}") from error
+
+
 def _expression(source: AddressSource, *, allow_ipv6: bool) -> Expression:
     """Return what an entry means; raises ValueError when it is not what its key says."""
     text = source.text.strip()
@@ -234,6 +250,8 @@ def _expression(source: AddressSource, *, allow_ipv6: bool) -> Expression:
         if "/" in text:
             raise ValueError(f"{quoted(text)} is a network; write `cidr:` instead of `ip:`")
         text = canonical_ip(text, allow_ipv6=allow_ipv6)
+    if source.form == "range" and "-" not in text:
+        raise ValueError(f"{quoted(text)} is no range, like 203.0.113.32-203.0.113.47")
     if source.form == "cidr" and "/" not in text:
         raise ValueError(f"{quoted(text)} is no network in prefix form, like 203.0.113.0/28")
     return parse_expression(text, allow_ipv6=allow_ipv6, usable=source.usable)

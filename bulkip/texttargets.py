@@ -9,6 +9,7 @@ from bulkip.characters import quoted
 from bulkip.linefile import lines_of
 from bulkip.makers import maker_of
 from bulkip.model import Place, Problem, Target
+from bulkip.owners import FIELD
 from bulkip.sources import AddressSource
 from bulkip.tally import Idle
 
@@ -19,23 +20,29 @@ NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 def text_targets(
-    content: BinaryIO, file: str, *, allow_ipv6: bool
+    content: BinaryIO, file: str, account: str = "", *, allow_ipv6: bool
 ) -> Iterator[Target | AddressSource | Problem | Idle]:
     """Yield one thing for each line: a target, an expression to expand, a problem, or that it names nothing.
 
-    What follows a `#` is a comment. Raises `Broken` when the file is no text.
+    What follows a `#` is a comment. All lines are for the account, where there
+    are several. Raises `Broken` when the file is no text.
     """
     for number, line in lines_of(content, file):
-        yield line if isinstance(line, Problem) else _line(line, _place(file, number), allow_ipv6=allow_ipv6)
+        place = _place(file, number)
+        yield line if isinstance(line, Problem) else _line(line, place, account, allow_ipv6=allow_ipv6)
 
 
-def _line(line: str, place: Place, *, allow_ipv6: bool) -> Target | AddressSource | Problem | Idle:
+def _line(
+    line: str, place: Place, account: str, *, allow_ipv6: bool
+) -> Target | AddressSource | Problem | Idle:
     head, comment, _ = line.partition("#")
     text = head.strip()
     if not text:
         return Idle.COMMENT if comment else Idle.BLANK
     try:
-        return _target(canonical_ip(text, allow_ipv6=allow_ipv6), NO_FIELDS, place)
+        return _target(
+            canonical_ip(text, allow_ipv6=allow_ipv6), fields_of(account), place, None, (), account
+        )
     except ValueError:
         pass  # no single address, or a wrong one: whoever reads the expression says so
     exact = Place(place.file, place.line, len(head) - len(head.lstrip()) + 1)
@@ -43,4 +50,9 @@ def _line(line: str, place: Place, *, allow_ipv6: bool) -> Target | AddressSourc
         return Problem(
             exact, f"{quoted(text)} is more than one address; a line holds one, columns are for CSV"
         )
-    return AddressSource(text, exact)
+    return AddressSource(text, exact, account=account)
+
+
+def fields_of(account: str) -> Mapping[str, str]:
+    """Return the fields of a target that has none of its own: its account, where there are several."""
+    return {FIELD: account} if account else NO_FIELDS

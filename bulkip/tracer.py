@@ -50,9 +50,13 @@ class Tracer:
     """
 
     def __init__(
-        self, guides: Guides, store: RunWriter, wall: Callable[[], float], *, required: bool
+        self, guides: Guides, store: RunWriter, wall: Callable[[], float], account: int = 0, *, required: bool
     ) -> None:
-        """Ask the guides, and keep what they say in the store; `wall` gives Unix seconds."""
+        """Ask the guides, and keep what they say in the store; `wall` gives Unix seconds.
+
+        The writes are those of the account with this number, 0 in a job without several.
+        """
+        self._account = account
         self._guides = guides
         self._store = store
         self._wall = wall
@@ -76,7 +80,8 @@ class Tracer:
     async def finish(self) -> None:
         """Note of all that was left out that nobody knows where it leads."""
         if self.is_over:
-            await self._store.keep(no_more_leads(judge_forward("it", "", [GIVEN_UP]).reason))
+            reason = judge_forward("it", "", [GIVEN_UP]).reason
+            await self._store.keep(no_more_leads(reason, self._account))
 
     async def step(self, planned: PlannedItem) -> Parked[PlannedItem] | None:
         """Find out where the new names of one write lead, and keep it."""

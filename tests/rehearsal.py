@@ -22,7 +22,7 @@ from bulkip.run.ending import LastWord, Waits, close_books, code_of, count
 from bulkip.run.engine import Endpoint, allowance_of
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, now_utc, prepare
-from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage
+from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage, with_accounts
 from bulkip.settings import load_job
 from bulkip.simulator import Fault, Seed, Simulator, SimulatorSettings, Subnet
 from bulkip.stops import Stop
@@ -96,12 +96,12 @@ def addresses(count: int, first: int = 1) -> list[Seed]:
     ]
 
 
-async def plan(folder: Path, job: str) -> Prepared:
+async def plan(folder: Path, job: str, head: str = HEAD) -> Prepared:
     """Freeze the plan of a job: the text without its head."""
     path = folder / "job.yaml"
 
     def prepared() -> Prepared:
-        path.write_text(HEAD + job + ("" if "limits:" in job else LIMITS))
+        path.write_text(head + job + ("" if "limits:" in job else LIMITS))
         return prepare(load_job(path), RunOptions(run_dir=folder / "runs"), now_utc())
 
     return await to_thread.run_sync(prepared)
@@ -109,8 +109,13 @@ async def plan(folder: Path, job: str) -> Prepared:
 
 async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | None = None) -> Carried:
     """Carry a job out against a simulator: plan, read, apply, prove, as `bulkip run --yes` does."""
-    prepared = await plan(folder, job)
     wishes = wishes or Wishes()
+    endpoint = Endpoint(api.url, Purse(time.time, token="" if wishes.key else wishes.token, key=wishes.key))
+    return await carry_plan(await plan(folder, job), endpoint, wishes)
+
+
+async def carry_plan(prepared: Prepared, endpoint: Endpoint, wishes: Wishes) -> Carried:
+    """Carry a frozen plan out against an endpoint."""
     events: list[Event] = []
 
     def tell(event: Event) -> None:
@@ -119,11 +124,11 @@ async def carry_out(folder: Path, job: str, api: Simulator, wishes: Wishes | Non
 
     allowance = await to_thread.run_sync(allowance_of, prepared)
     rules = StageRules(grace_s=wishes.grace_s, tell=tell, allowance=allowance)
-    endpoint = Endpoint(api.url, Purse(time.time, token="" if wishes.key else wishes.token, key=wishes.key))
     proving = [] if prepared.job.verify.mode is VerifyMode.NONE else [Stage.VERIFYING]
     end, due = StageEnd(None, None), chain(stages_before(prepared, endpoint), [Stage.APPLYING], proving)
     while end.stop is None and (stage := await to_thread.run_sync(next, due, None)):
         end = await run_stage(stage, prepared, endpoint, end.start, rules)
+    end = with_accounts(end, allowance)
     code = code_of(await to_thread.run_sync(count, prepared.run_dir), end.stop)
     why = (end.stop.reason, end.stop.error_class.value) if end.stop else None
     await close_books(prepared.run_dir, LastWord(end.start, code, why), Waits({}))

@@ -81,11 +81,15 @@ class TerminalDesk:
 
     def planned(self, prepared: Prepared) -> None:
         """Tell how large the plan is, and the view how fast it may go."""
-        self._view.notice(RateSet(prepared.job.limits.rate))
+        for one in prepared.job.accounts:
+            self._view.notice(RateSet(one.limits.rate, account=one.name))
+        if not prepared.job.accounts:
+            self._view.notice(RateSet(prepared.job.limits.rate))
         mark = "SIMULATED " if prepared.header.simulated else ""
         parts = [counted(prepared.items, "item"), counted(prepared.writes, "write")]
         parts += [counted(prepared.repeated, "repeated row")] if prepared.repeated else []
         parts += [f"{counted(prepared.lookups, 'server id')} to look up"] if prepared.lookups else []
+        parts += [counted(len(prepared.job.accounts), "account")] if prepared.job.accounts else []
         parts += [f"shard {prepared.job.shard} of the job"] if prepared.job.shard else []
         run = "" if is_short_lived(prepared) else f" (run {prepared.header.id})"
         self.say(f"{mark}{prepared.job.name}: {', '.join(parts)}{run}")

@@ -24,6 +24,7 @@ EPILOG = """\b
 Examples:
   bulkip doctor
   bulkip doctor --job jobs/ptr-migration.yaml
+  bulkip doctor --job jobs/several-accounts.yaml --offline
   bulkip doctor --offline
   bulkip doctor last
   bulkip doctor 20260901T0315 --format json

@@ -63,6 +63,8 @@ def explain(run: str, ip: str, form: str, run_dir: Path, cluster: str | None) ->
             raise UsageError(_not_there(history, address))
         simulated = history.header().simulated
         head: dict[str, JsonValue] = {"run": place.name, "simulated": simulated, "ip": address}
+        if len(history.accounts) > 1:
+            head["account"] = history.accounts[next(history.rows())["account"]]
         if form == "json":
             items: list[JsonValue] = [_fields(story) for story in stories]
             lines = iter([exact_text({**head, "items": items}, indent=2) + "\n"])
@@ -105,7 +107,8 @@ def _fields(story: Story) -> dict[str, JsonValue]:
 
 def _text(head: Mapping[str, JsonValue], stories: list[Story]) -> Iterator[str]:
     """Yield the stories in lines that fit a terminal, without characters that lie to the reader."""
-    mark = " (SIMULATED)" if head["simulated"] else ""
+    mark = f" of account {head['account']}" if "account" in head else ""
+    mark += " (SIMULATED)" if head["simulated"] else ""
     yield f"{head['ip']} in run {head['run']}{mark}\n"
     for story in stories:
         for line in ["", *_story_lines(story)]:

@@ -34,12 +34,12 @@ class JsonDesk(TerminalDesk):
             case NotStored():
                 fields: dict[str, Any] = json.loads(unsaved_line(event))
                 self._log.error("not stored", **fields)
-            case Stopping(reason):
-                self._log.warning("stopping", reason=reason)
+            case Stopping(reason, account):
+                self._log.warning("stopping", reason=reason, **_whose(account))
             case ItemSettled(result=result) if result.error_class is not None:
                 self._log.warning("item", **_item_fields(event), message=result.message)
-            case Waiting(reason, seconds):
-                self._info("paused", reason=reason, seconds=round(seconds, 3))
+            case Waiting(reason, seconds, account):
+                self._info("paused", reason=reason, seconds=round(seconds, 3), **_whose(account))
             case StageStarted(stage, total, done):
                 self._info("stage started", stage=stage, total=total, done=done)
             case StageEnded(stage, counts):
@@ -103,6 +103,11 @@ class JsonDesk(TerminalDesk):
         return {"by_status": _by_status(conclusion.counts), "resume": None}
 
 
+def _whose(account: str) -> dict[str, JsonValue]:
+    """Return the field that names one of several accounts."""
+    return {"account": account} if account else {}
+
+
 def _item_fields(event: ItemSettled) -> dict[str, JsonValue]:
     item, result = event.item, event.result
     return {
@@ -113,6 +118,7 @@ def _item_fields(event: ItemSettled) -> dict[str, JsonValue]:
         "status": result.status.value,
         "error_class": None if result.error_class is None else result.error_class.value,
         "http_status": result.http_status,
+        **_whose(item.account),
     }
 
 

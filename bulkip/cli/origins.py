@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from bulkip.cli.options import DURATION
 from bulkip.jobfile import NodePath, Tree, scan_file
 from bulkip.model import JsonValue
+from bulkip.policy import ACCOUNTS
 from bulkip.run.secret import DEFAULT as DEFAULT_TOKEN
 from bulkip.settings import Job
 from bulkip.settings.jsonentries import kind_of
@@ -71,22 +72,32 @@ class _Account:
         job = self._job
         yield _line("name", job.name, self._origin(("name",)))
         yield _line("timezone", job.timezone, self._origin(("timezone",)))
-        for block, model in BLOCKS.items():
-            policy = getattr(job, block)
-            for name, field in model.model_fields.items():
-                path = (block, field.alias or name)
-                yield self._setting(path, getattr(policy, name), kind_of(model, name))
+        for block in BLOCKS:
+            if not (block == "api" and job.accounts):
+                yield from self._block((block,), getattr(job, block))
+        for account in job.accounts:
+            yield from self._block((ACCOUNTS, account.name, "api"), account.api)
+            yield from self._block((ACCOUNTS, account.name, "limits"), account.limits)
         yield self._setting(("reports",), job.reports, Report)
         yield self._setting(("notify",), job.notify, None)
 
+    def _block(self, path: tuple[str, ...], policy: object) -> Iterator[str]:
+        """Yield the settings of a block, or of that of an account."""
+        model = BLOCKS[path[-1]]
+        for name, field in model.model_fields.items():
+            value = getattr(policy, name)
+            if name == "token" and value is None and getattr(policy, "key", None) is None:
+                value = DEFAULT_TOKEN
+            yield self._setting((*path, field.alias or name), value, kind_of(model, name))
+
     def _setting(self, path: tuple[str, ...], value: object, kind: object) -> str:
-        name = ".".join(path)
-        if name == "api.token" and value is None and self._job.api.key is None:
-            value = DEFAULT_TOKEN
-        option = OPTIONS.get(name)
+        """Return a setting; below one of an account stands that of the job, and the same option above."""
+        name, general = ".".join(path), path[-2:]
+        option = OPTIONS.get(".".join(general))
         if option and (chosen := self._chosen(option)):
             return _line(name, written(self._given(option), kind), chosen)
-        return _line(name, written(value, kind), self._origin(path))
+        is_own = self._stated(path) is not None or general[0] != "limits"
+        return _line(name, written(value, kind), self._origin(path if is_own else general))
 
     def variables(self) -> Iterator[str]:
         """Yield the variables; one that is not as the job file has it was given by its caller."""

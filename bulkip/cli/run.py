@@ -33,6 +33,7 @@ Examples:
   bulkip run jobs/traffic-nightly.yaml --report "traffic-csv=traffic/{{ period.label }}.csv" --on-exists skip
   bulkip run jobs/ptr-migration.yaml --confirm 500 --rate 5/s --rate 200/m
   bulkip run jobs/ptr-migration.yaml --limit 198.51.100.0/24 --sample 5
+  bulkip run jobs/several-accounts.yaml --simulate --yes --rate 200/s
   bulkip run jobs/ptr-migration.yaml --shard 1/3 --run-dir shard-1 --yes
   bulkip run jobs/ptr-migration.yaml --fail-on "failed>1%,conflict,unverified,unknown" --yes
 \b

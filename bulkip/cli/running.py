@@ -43,8 +43,15 @@ ANSWERING = (
     option("--confirm", type=click.IntRange(min=0), twin=False, help="Go on only with exactly N writes."),
 )
 CALLING = (
-    option("--rate", type=RATE, multiple=True, help="Calls per time, such as 5/s or 60/m; repeatable."),
-    option("--concurrency", type=click.IntRange(1, 1000), help="How many calls may be in flight."),
+    option(
+        "--rate",
+        type=RATE,
+        multiple=True,
+        help="Calls per time of each account, such as 5/s or 60/m; repeatable.",
+    ),
+    option(
+        "--concurrency", type=click.IntRange(1, 1000), help="How many calls of each account may be in flight."
+    ),
     option("--retries", type=click.IntRange(0, 100), help="How often a failed call is tried again."),
     option("--max-retry-after", type=DURATION, help="The longest Retry-After to wait for."),
     option("--connect-timeout", type=DURATION, help="How long a connection may take."),

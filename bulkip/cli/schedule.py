@@ -76,7 +76,7 @@ def _daily(job: Job, at: tuple[int, int], run_dir: Path) -> Daily:
         run_dir=str(run_dir.absolute()),
         user=user,
         home=home,
-        token=str(job.api.token or job.api.key or DEFAULT),
+        tokens=tuple(str(one.api.token or one.api.key or DEFAULT) for one in job.each()),
     )
 
 

@@ -13,6 +13,7 @@ from bulkip.cli import suggestions
 from bulkip.cli.homes import home_of
 from bulkip.cli.options import CLUSTER, Word, option, run_dir_option
 from bulkip.model import JsonValue, Rate, Status
+from bulkip.policy import ACCOUNTS
 from bulkip.progress.figures import lasted, rate_text
 from bulkip.progress.lines import wrapped
 from bulkip.quantities import counted
@@ -123,10 +124,23 @@ def _labelled(label: str, texts: Iterator[str], otherwise: str | None = None) ->
 def _settings(settings: Mapping[str, JsonValue]) -> Iterator[str]:
     """Yield each block of the settings with what stands in it: `limits: rate 5/s, concurrency 4`."""
     for block, value in settings.items():
-        if isinstance(value, dict):
+        if block == "api" and ACCOUNTS in settings:
+            continue  # each account has its own
+        if block == ACCOUNTS and isinstance(value, list):
+            yield from _accounts(value)
+        elif isinstance(value, dict):
             yield f"{block}: {', '.join(f'{name} {_setting(one)}' for name, one in value.items())}"
         else:
             yield f"{block}: {_setting(value)}"
+
+
+def _accounts(accounts: list[JsonValue]) -> Iterator[str]:
+    """Yield each account with what is its own."""
+    for one in accounts:
+        own = one if isinstance(one, dict) else {}
+        blocks = [block for block in own.values() if isinstance(block, dict)]
+        told = ", ".join(f"{name} {_setting(value)}" for block in blocks for name, value in block.items())
+        yield f"account {_setting(own.get('name'))}: {told}"
 
 
 def _setting(value: JsonValue) -> str:

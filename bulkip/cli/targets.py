@@ -46,12 +46,14 @@ def targets(job: Path, run_dir: Path, *, count: bool, duplicates: bool, **given:
         reader = target_reader(loaded, doors_of(piped, run_dir))
         _refuse_wrong(loaded.problems, reader)
         by_step = any(step.params.get("id") == LOOKUP for step in loaded.steps)
-        own = _owned(reader, filters.shard)
+        accounts = dict.fromkeys(loaded.accounts, 0)
+        own = _counted(_owned(reader, filters.shard), accounts)
         seen, repeated, sought = _printed(own, every=not (count or duplicates), twice=duplicates)
     if count:
         click.echo(seen)
     _account(reader)
     named = f" of shard {filters.shard}" if filters.shard else ""
+    named += "".join(f", {number:,} of account {account}" for account, number in accounts.items())
     named += f", {repeated:,} named more than once" if repeated else ""
     sought = seen if by_step else sought
     named += f", {counted(sought, 'server id')} to look up" if sought else ""
@@ -74,6 +76,14 @@ def _refuse_wrong(known: tuple[Problem, ...], reader: TargetReader) -> None:
 def _owned(reader: TargetReader, shard: Shard | None) -> Iterator[Target | Problem]:
     """Yield the targets of a shard, and whatever is wrong."""
     return (one for one in reader if shard is None or isinstance(one, Problem) or shard.owns(one.ip))
+
+
+def _counted(targets: Iterator[Target | Problem], accounts: dict[str, int]) -> Iterator[Target | Problem]:
+    """Pass targets on, and count those of each account, repeated ones too."""
+    for one in targets:
+        if isinstance(one, Target) and accounts:
+            accounts[one.account] += 1
+        yield one
 
 
 def _printed(reader: Iterator[Target | Problem], *, every: bool, twice: bool) -> tuple[int, int, int]:

@@ -25,11 +25,15 @@ SHARDS: Final = """
 CREATE TABLE shard (
   number bigint PRIMARY KEY, round bigint NOT NULL, account bigint NOT NULL, queue text NOT NULL,
   first bigint NOT NULL, last bigint NOT NULL, token bigint NOT NULL DEFAULT 0, holder text,
-  seen_at timestamptz, ended_at timestamptz, tally text NOT NULL DEFAULT '{}', stop text
+  seen_at timestamptz, ended_at timestamptz, tally text NOT NULL DEFAULT '{}',
+  ended bigint NOT NULL DEFAULT 0, failed bigint NOT NULL DEFAULT 0, spent bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX shard_round ON shard (round)
 """
-"""Which items belong together, who is at them, and how far they have come; `token` counts who took them."""
+"""Which items belong together, who is at them, and how far they have come.
+
+`token` counts who took them; `tally` is all that was counted, of which the last columns are what limits need.
+"""
 LEASE_S: Final = 10
 """So long after its last word a worker keeps a shard; one that was silent for longer has lost it."""
 HOLDERS: Final = """

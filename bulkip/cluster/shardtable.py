@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bulkip.cluster.runs import LEASE_S
+from bulkip.orders import HALTED, Tally, halted_fact, stop_of
+from bulkip.stops import Stop
 from bulkip.store.home import DatabaseError, Executing, SharedDatabase
 from bulkip.store.manyrows import ManyRows
 from bulkip.store.part import Part
@@ -22,31 +24,43 @@ WHERE number = ? AND ended_at IS NULL AND {SILENT}
 RETURNING token, round, account, first, last, tally
 """
 ENDED: Final = "SELECT ended_at IS NOT NULL FROM shard WHERE number = ?"
-SEEN: Final = """
-UPDATE shard SET seen_at = clock_timestamp(), tally = ? WHERE number = ? AND token = ? AND ended_at IS NULL
-RETURNING (SELECT value FROM run WHERE name = ?)
+_COUNTED: Final = "tally = ?, ended = ?, failed = ?, spent = ?"
+SEEN: Final = f"""
+UPDATE shard SET seen_at = clock_timestamp(), {_COUNTED}
+WHERE number = ? AND token = ? AND ended_at IS NULL
+RETURNING (SELECT value FROM run WHERE name IN (?, ?) AND value <> 'null' ORDER BY name LIMIT 1)
 """
-END: Final = """
-UPDATE shard SET ended_at = clock_timestamp(), holder = NULL, tally = ?, stop = ?
+END: Final = f"""
+UPDATE shard SET ended_at = clock_timestamp(), holder = NULL, {_COUNTED}
 WHERE number = ? AND token = ? AND ended_at IS NULL RETURNING number
 """
-GIVE_BACK: Final = "UPDATE shard SET holder = NULL, tally = ? WHERE number = ? AND token = ?"
+GIVE_BACK: Final = f"UPDATE shard SET holder = NULL, {_COUNTED} WHERE number = ? AND token = ?"
 HELD: Final = "SELECT token FROM shard WHERE number = ? AND ended_at IS NULL FOR SHARE"
 """With a lock that whoever takes the shard over waits for: what is committed under it is seen by them."""
-SUMS: Final = "SELECT tally FROM shard WHERE round = ? AND number <> ? AND tally <> '{}'"
+OTHERS: Final = """
+SELECT COALESCE(SUM(ended), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(spent) FILTER (WHERE account = ?), 0)
+FROM shard WHERE round = ? AND number <> ?
+"""
 MOVING: Final = f"""
-SELECT number, ended_at IS NOT NULL, {SILENT}, tally, stop, holder FROM shard
+SELECT number, account, ended_at IS NOT NULL, {SILENT}, tally, holder FROM shard
 WHERE round = ? AND (holder IS NOT NULL OR ended_at >= clock_timestamp() - ? * interval '1 second')
 ORDER BY number
 """
-OPEN: Final = f"SELECT number FROM shard WHERE round = ? AND ended_at IS NULL AND {SILENT} ORDER BY number"
+IDLE: Final = f"""
+SELECT number, queue FROM shard WHERE round = ? AND ended_at IS NULL AND {SILENT} ORDER BY number
+"""
 LEFT: Final = """
 SELECT COUNT(*) FILTER (WHERE round = ? AND ended_at IS NULL), COALESCE(MAX(round), 0) FROM shard
 """
+LEAVE: Final = f"""
+UPDATE shard SET ended_at = clock_timestamp(), token = token + 1, holder = NULL
+WHERE round = ? AND account = ? AND ended_at IS NULL AND {SILENT}
+"""
+FACTS: Final = (
+    f"SELECT name, value FROM run WHERE (name = '{HALTED}' OR name LIKE '{HALTED} %') AND value <> 'null'"
+)
+FORGET: Final = f"DELETE FROM run WHERE name = '{HALTED}' OR name LIKE '{HALTED} %'"
 UNDER_WAY: Final = "UPDATE bulkip.runs SET under_way = TRUE, accounts = ? WHERE id = ?"
-
-KEPT: Final = "SELECT value FROM run WHERE name = ?"
-LAST_ROUND: Final = "SELECT COALESCE(MAX(round), 0) FROM shard"
 
 
 class Fenced(DatabaseError):
@@ -61,7 +75,7 @@ class HeldShard:
     token: int
     round: int
     part: Part
-    tally: Any
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +83,10 @@ class ShardState:
     """How a shard stands: whether it has ended, whether its worker is silent, and what it came to."""
 
     number: int
+    account: int
     ended: bool
     silent: bool
-    tally: Any
-    stop: Any
+    tally: Tally
     holder: str | None
 
 
@@ -85,15 +99,18 @@ class ShardTable:
 
     def last_round(self) -> int:
         """Return the number of the newest round; 0 before the first."""
-        return int(self._database.execute(LAST_ROUND).fetchone()[0])
+        return self.left(0)[1]
 
-    def add(self, round_: int, queue: str, parts: Sequence[Part]) -> list[int]:
-        """Add the shards of a round, and return their numbers."""
+    def add(self, round_: int, dealt: Sequence[tuple[str, Part]]) -> list[int]:
+        """Add the shards of a round, each with its queue, and return their numbers."""
         numbers: list[int] = []
 
         def work(database: Executing) -> None:
             first = int(database.execute(NUMBERED).fetchone()[0]) + 1
-            rows = [(first + place, round_, 0, queue, one.first, one.last) for place, one in enumerate(parts)]
+            rows = [
+                (first + place, round_, part.account or 0, queue, part.first, part.last)
+                for place, (queue, part) in enumerate(dealt)
+            ]
             ADD.insert(database, rows)
             numbers[:] = [row[0] for row in rows]
 
@@ -105,42 +122,43 @@ class ShardTable:
         taken = self._database.execute(TAKE, (holder, number)).fetchone()
         if taken is None:
             return None
-        token, round_, _account, first, last, tally = taken
-        return HeldShard(number, token, round_, Part(first=first, last=last), json.loads(tally))
+        token, round_, account, first, last, tally = taken
+        return HeldShard(number, token, round_, Part(first, last, account or None), _tally(tally))
 
     def has_ended(self, number: int) -> bool:
         """Say whether a shard needs nobody any more; one that is not there needs nobody either."""
         row = self._database.execute(ENDED, (number,)).fetchone()
         return row is None or bool(row[0])
 
-    def seen(self, shard: HeldShard, tally: Mapping[str, Any], fact: str) -> Any:
-        """Tell that the worker is still at a shard, and return a fact that the run keeps; raises Fenced."""
-        row = self._database.execute(SEEN, (json.dumps(tally), shard.number, shard.token, fact)).fetchone()
+    def seen(self, shard: HeldShard, tally: Tally, account: str) -> Stop | None:
+        """Tell that the worker is still at a shard, and return why it should stop; raises Fenced."""
+        facts = (HALTED, halted_fact(account))
+        row = self._database.execute(SEEN, (*_counted(tally), shard.number, shard.token, *facts)).fetchone()
         if row is None:
-            raise Fenced(f"shard {shard.number} is another worker's by now")
-        return None if row[0] is None else json.loads(row[0])
+            raise _lost(shard)
+        return None if row[0] is None else stop_of(json.loads(row[0]))
 
-    def end(self, shard: HeldShard, tally: Mapping[str, Any], stop: Mapping[str, Any] | None) -> None:
+    def end(self, shard: HeldShard, tally: Tally) -> None:
         """Tell that a shard has ended, once every row of it is committed; raises Fenced."""
-        values = (json.dumps(tally), None if stop is None else json.dumps(stop))
-        if self._database.execute(END, (*values, shard.number, shard.token)).fetchone() is None:
-            raise Fenced(f"shard {shard.number} is another worker's by now")
+        if self._database.execute(END, (*_counted(tally), shard.number, shard.token)).fetchone() is None:
+            raise _lost(shard)
 
-    def give_back(self, shard: HeldShard, tally: Mapping[str, Any]) -> None:
+    def give_back(self, shard: HeldShard, tally: Tally) -> None:
         """Let others take a shard that is not done."""
-        self._database.execute(GIVE_BACK, (json.dumps(tally), shard.number, shard.token))
+        self._database.execute(GIVE_BACK, (*_counted(tally), shard.number, shard.token))
 
-    def others(self, shard: HeldShard) -> list[Any]:
-        """Return what the other shards of the same round came to."""
-        rows = self._database.execute(SUMS, (shard.round, shard.number)).fetchall()
-        return [json.loads(tally) for (tally,) in rows]
+    def others(self, shard: HeldShard) -> tuple[int, int, int]:
+        """Return what the other shards came to: ended, failed, and the cost of this account's retries."""
+        values = (shard.part.account or 0, shard.round, shard.number)
+        ended, failed, spent = self._database.execute(OTHERS, values).fetchone()
+        return int(ended), int(failed), int(spent)
 
     def moving(self, round_: int, within_s: float) -> list[ShardState]:
         """Return the shards of a round that somebody is at, and those that ended within so many seconds."""
         rows = self._database.execute(MOVING, (round_, within_s)).fetchall()
         return [
-            ShardState(number, ended, silent, json.loads(tally), json.loads(stop or "null"), holder)
-            for number, ended, silent, tally, stop, holder in rows
+            ShardState(number, account, ended, silent, _tally(tally), holder)
+            for number, account, ended, silent, tally, holder in rows
         ]
 
     def left(self, round_: int) -> tuple[int, int]:
@@ -148,18 +166,26 @@ class ShardTable:
         left, newest = self._database.execute(LEFT, (round_,)).fetchone()
         return int(left), int(newest)
 
-    def idle(self, round_: int) -> list[int]:
-        """Return the shards of a round that have not ended, and that nobody is at."""
-        return [number for (number,) in self._database.execute(OPEN, (round_,)).fetchall()]
+    def idle(self, round_: int) -> list[tuple[int, str]]:
+        """Return the shards of a round that have not ended and that nobody is at, with their queues."""
+        return [(number, queue) for number, queue in self._database.execute(IDLE, (round_,)).fetchall()]
+
+    def leave(self, round_: int, account: int) -> None:
+        """End the shards of an account that nobody is at; what they have not done stays undone."""
+        self._database.execute(LEAVE, (round_, account))
+
+    def halted(self) -> Mapping[str, Stop]:
+        """Return why accounts are to stop, by their facts; that of the whole run is for all of them."""
+        found = {name: stop_of(json.loads(value)) for name, value in self._database.execute(FACTS).fetchall()}
+        return {name: stop for name, stop in found.items() if stop is not None}
+
+    def forget_halts(self) -> None:
+        """Let a run go on that was to stop."""
+        self._database.execute(FORGET)
 
     def keep(self, fact: str, value: Any) -> None:
         """Keep a fact about the run, which its workers hear of."""
         self._database.execute(REMEMBER, (fact, json.dumps(value)))
-
-    def kept(self, fact: str) -> Any:
-        """Return a fact about the run; None when it keeps none."""
-        row = self._database.execute(KEPT, (fact,)).fetchone()
-        return None if row is None else json.loads(row[0])
 
     def note_under_way(self, run: str, accounts: str) -> None:
         """Let workers know that they should look at the accounts of a run."""
@@ -176,4 +202,16 @@ class Guard:
         """Hold the shard until the transaction ends; raises Fenced."""
         row = database.execute(HELD, (self.shard.number,)).fetchone()
         if row is None or row[0] != self.shard.token:
-            raise Fenced(f"shard {self.shard.number} is another worker's by now")
+            raise _lost(self.shard)
+
+
+def _lost(shard: HeldShard) -> Fenced:
+    return Fenced(f"shard {shard.number} is another worker's by now")
+
+
+def _counted(tally: Tally) -> tuple[str, int, int, int]:
+    return json.dumps(tally.told()), tally.ended, tally.failed, tally.spent
+
+
+def _tally(text: str) -> Tally:
+    return Tally.of(json.loads(text))

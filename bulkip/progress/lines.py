@@ -6,9 +6,9 @@ from datetime import tzinfo
 from itertools import chain
 from types import MappingProxyType
 
-from bulkip.events import RateSet
+from bulkip.events import RateSet, Stopping
 from bulkip.progress.figures import lasted, moment, percent, rate_text, roughly, short, span, speed
-from bulkip.progress.tracker import Parked, Standing
+from bulkip.progress.tracker import Parked, Pause, Standing
 from bulkip.quantities import counted
 
 TITLES: Mapping[str, str] = MappingProxyType(
@@ -20,6 +20,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
 )
 IN_PARKED: Mapping[str, str] = MappingProxyType({"back-off": "in back-off", "settle": "in settle time"})
 STOPPING = "stopping: {reason}; waiting for the calls in flight"
+ONE_STOPS = "account {account} stops: {reason}; what it has left is not run"
 QUIET_S = 2.0
 """A stage that has moved within so many seconds is not told to wait for single items."""
 SILENT_S = 5.0
@@ -32,6 +33,13 @@ def title(stage: str) -> str:
     return TITLES.get(stage, stage)
 
 
+def stopping(event: Stopping) -> str:
+    """Return the line that tells that the run stops, or one of its accounts."""
+    if event.account:
+        return ONE_STOPS.format(account=event.account, reason=event.reason)
+    return STOPPING.format(reason=event.reason)
+
+
 def beginning(stage: str, total: int) -> str:
     """Return the line that opens a stage."""
     return f"{title(stage)}: {counted(total, 'item')}"
@@ -40,8 +48,7 @@ def beginning(stage: str, total: int) -> str:
 def ending(standing: Standing) -> str:
     """Return the line that closes a stage: how far it came, how long it took, how it went."""
     done = f"{standing.done:,} of {standing.total:,} in {lasted(standing.lasted_s)}"
-    rates = standing.limit.rates if standing.limit else ()
-    parts = [f"{title(standing.stage)}: {done}, {speed(standing.average_per_s, rates)}"]
+    parts = [f"{title(standing.stage)}: {done}, {speed(standing.average_per_s, standing.rates)}"]
     return "; ".join([*parts, *_statuses_told(standing)])
 
 
@@ -70,24 +77,28 @@ def waiting_for(standing: Standing, wall: float, zone: tzinfo | None) -> str | N
     """Return why it waits and until when; None while it goes on."""
     if standing.stopping is not None:
         return STOPPING.format(reason=standing.stopping)
-    if standing.pause is not None:
-        resumes = moment(wall + standing.pause.left_s, wall, zone)
-        return f"paused {span(standing.pause.left_s)}: {standing.pause.reason}, resumes {resumes}"
+    if pauses := (standing.pause,) if standing.pause is not None else standing.pauses:
+        return "; ".join(_pause_told(pause, wall, zone) for pause in pauses)
     if standing.done >= standing.total or standing.quiet_s < QUIET_S:
         return None
     if standing.parked is not None:
         return _parked_told(standing.parked)
     if not _silent(standing):
         return None
-    windows = len(standing.limit.rates) if standing.limit else 1
+    windows = len(standing.rates) or 1
     cause = "an answer" if windows == 1 else "an answer or for the rate"
     return f"waiting for {cause}; the last news came {span(standing.quiet_s)} ago"
 
 
+def _pause_told(pause: Pause, wall: float, zone: tzinfo | None) -> str:
+    resumes = moment(wall + pause.left_s, wall, zone)
+    who = f"account {pause.account} " if pause.account else ""
+    return f"{who}paused {span(pause.left_s)}: {pause.reason}, resumes {resumes}"
+
+
 def _silent(standing: Standing) -> bool:
     """Tell whether nothing has moved for longer than the pace of a single window explains."""
-    rates = standing.limit.rates if standing.limit else ()
-    turn_s = max((rate.period_s / rate.calls for rate in rates), default=0.0)
+    turn_s = max((rate.period_s / rate.calls for rate in standing.rates), default=0.0)
     return standing.pause is None and standing.parked is None and standing.quiet_s >= SILENT_S + turn_s
 
 
@@ -104,8 +115,10 @@ def _pace(standing: Standing) -> Iterator[str]:
     A pause has no rate, and nobody knows when a silent server will answer.
     """
     if standing.pause is None:
-        now = speed(standing.rate_per_s, standing.limit.rates if standing.limit else ())
-        yield f"{now} of {_limit_told(standing.limit)}" if standing.limit else now
+        now, own = speed(standing.rate_per_s, standing.rates), standing.limits
+        limits = [_limit_told(standing.limit)] if standing.limit else []
+        limits += [f"{one.account} {_limit_told(one)}" for one in own]
+        yield f"{now} of {', '.join(limits)}" if limits else now
     if standing.left_s is not None and not _silent(standing):
         yield f"{roughly(standing.left_s)} left"
 

@@ -12,14 +12,14 @@ from rich.text import Text
 from bulkip.events import Event, StageEnded, StageStarted, Stopping
 from bulkip.model import Status
 from bulkip.progress.heartbeat import Heartbeat
-from bulkip.progress.lines import STOPPING, ending, screen_lines
+from bulkip.progress.lines import ending, screen_lines, stopping
 from bulkip.progress.tracker import Clocks, Tracker
 
 DRAW_EVERY_S = 0.2
 WAITS = "yellow"
 STYLES: Mapping[str, str] = MappingProxyType(
     {rf"\d\S* {status}\b": "bold red" for status in (Status.FAILED, Status.UNKNOWN, Status.CONFLICT)}
-    | {rf"^{word} .*": WAITS for word in ("paused", "waiting", "stopping:")}
+    | {rf"^{word} .*": WAITS for word in ("account", "paused", "waiting", "stopping:")}
     | {r"^\w[\w ]+?(?=  )": "bold"}
 )
 
@@ -59,8 +59,8 @@ class Live:
         match event:
             case StageStarted():
                 self._begin()
-            case Stopping(reason):
-                self._keep(STOPPING.format(reason=reason))
+            case Stopping():
+                self._keep(stopping(event))
             case StageEnded():
                 self._wipe()
                 self._keep(ending(self._tracker.standing()))

@@ -8,7 +8,7 @@ from typing import Self
 from bulkip.events import Event, StageEnded, StageStarted, Stopping
 from bulkip.progress.figures import stamp
 from bulkip.progress.heartbeat import Heartbeat
-from bulkip.progress.lines import STOPPING, beginning, ending, log_line, wrapped
+from bulkip.progress.lines import beginning, ending, log_line, stopping, wrapped
 from bulkip.progress.tracker import Clocks, Tracker
 
 LINE_EVERY_S = 30.0
@@ -46,8 +46,8 @@ class Plain:
             case StageStarted(stage, total):
                 self._tell(beginning(stage, total))
                 self._due = self._clocks.steady() + LINE_EVERY_S
-            case Stopping(reason):
-                self._tell(STOPPING.format(reason=reason))
+            case Stopping():
+                self._tell(stopping(event))
             case StageEnded():
                 self._due = None
                 self._tell(ending(self._tracker.standing()))

@@ -1,7 +1,7 @@
 """What has happened in the present stage, and what that means for the rest of it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from threading import Lock
@@ -21,7 +21,7 @@ from bulkip.events import (
     ValueRead,
     Waiting,
 )
-from bulkip.model import Status
+from bulkip.model import Rate, Status
 from bulkip.progress.meter import LONGEST_S, Meter
 from bulkip.progress.pauses import Pauses
 
@@ -44,10 +44,11 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Everyone waits, and why."""
+    """Everyone waits, and why; of several accounts only the one that is named."""
 
     reason: str
     left_s: float
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a stage has come at one moment; rates count calls where calls are told, else items."""
+    """How far a stage has come at one moment; rates count calls where calls are told, else items.
+
+    Several accounts have a limit each in `limits`, and pauses that are theirs in `pauses`.
+    """
 
     stage: str
     total: int
@@ -76,6 +80,14 @@ class Standing:
     parked: Parked | None
     quiet_s: float
     stopping: str | None
+    limits: tuple[RateSet, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """All rates that hold, those of several accounts together."""
+        known = (self.limit, *self.limits) if self.limit else self.limits
+        return tuple(rate for limit in known for rate in limit.rates)
 
 
 class Tracker:
@@ -85,7 +97,7 @@ class Tracker:
         """Time everything by this clock, in seconds."""
         self._clock = clock
         self._lock = Lock()
-        self._limit: RateSet | None = None
+        self._limits: dict[str, RateSet] = {}
         self._stopping: str | None = None
         self._begin(StageStarted("", 0))
 
@@ -97,6 +109,7 @@ class Tracker:
         self._sent = 0  # calls of the workers of a cluster, as far as they are counted
         self._parked: dict[int, tuple[float, str]] = {}
         self._pauses = Pauses()
+        self._own_pauses: dict[str, tuple[float, str]] = {}
         self._items, self._calls = Meter(self._began), Meter(self._began)
 
     def count(self, event: Event) -> None:
@@ -115,16 +128,24 @@ class Tracker:
                 case ItemParked(item, reason, seconds):
                     self._moved_at = now = self._clock()
                     self._parked[item.number] = (now + seconds, reason)
-                case Waiting(reason, seconds):
-                    self._pauses.begin(self._clock(), seconds, reason)
+                case Waiting():
+                    self._pause(event)
                 case StageStarted():
                     self._begin(event)
                 case RateSet():
-                    self._limit = event
-                case Stopping(reason):
+                    self._limits[event.account] = event
+                case Stopping(reason, ""):
                     self._stopping = reason
                 case _:
                     pass
+
+    def _pause(self, event: Waiting) -> None:
+        """Note a pause; that of one of several accounts stops no clock."""
+        now = self._clock()
+        if event.account:
+            self._own_pauses[event.account] = (now + event.seconds, event.reason)
+        else:
+            self._pauses.begin(now, event.seconds, event.reason)
 
     def _settled(self, event: ItemSettled) -> None:
         """Count a result; while reading, an item that is as wanted already has its value told as well."""
@@ -166,14 +187,21 @@ class Tracker:
                 statuses=self._told_statuses(),
                 rate_per_s=meter.per_s(working, NOW_S),
                 average_per_s=meter.average_per_s(now),
-                limit=self._limit,
+                limit=self._limits.get(""),
                 lasted_s=now - self._began,
                 left_s=self._left_s(working, pause_s, parked),
                 pause=Pause(self._pauses.reason, pause_s) if pause_s > 0 else None,
                 parked=parked,
                 quiet_s=max(0.0, now - self._pauses.quiet_since(self._moved_at)),
                 stopping=self._stopping,
+                limits=tuple(limit for account, limit in self._limits.items() if account),
+                pauses=tuple(self._account_pauses(now)),
             )
+
+    def _account_pauses(self, now: float) -> Iterator[Pause]:
+        for account, (until, reason) in self._own_pauses.items():
+            if until > now:
+                yield Pause(reason, until - now, account)
 
     def _told_statuses(self) -> tuple[tuple[str, int], ...]:
         found = [(status.value, count) for status, count in self._statuses.items() if count]

@@ -8,6 +8,7 @@ from itertools import groupby
 from bulkip.characters import FORBIDDEN
 from bulkip.csvfile import column_names
 from bulkip.model import JsonValue
+from bulkip.owners import FIELD
 from bulkip.reports.csv_rows import defused
 from bulkip.reports.rows import Row, report_row
 from bulkip.store import TO_DO_AGAIN, RunHistory, RunReader, StoredRow, own_cells
@@ -26,8 +27,10 @@ class Layout:
     delimiter: str
 
     @classmethod
-    def of(cls, headings: Iterable[tuple[str | None, tuple[str, ...]]]) -> "Layout":
-        """Unite headings in the order of first sight.
+    def of(
+        cls, headings: Iterable[tuple[str | None, tuple[str, ...]]], own: tuple[str, ...] = ()
+    ) -> "Layout":
+        """Unite headings in the order of first sight; columns of our `own` follow where none has them.
 
         `ip` leads where no heading has it. The delimiter is that of the CSV
         lists when they agree on one, else a comma. Columns of an earlier
@@ -39,6 +42,8 @@ class Layout:
             delimiters |= {delimiter} if delimiter is not None else set()
             for name, as_written in zip(column_names([*names]), names, strict=True):
                 written.setdefault(name, as_written)
+        for name in own:
+            written.setdefault(name, name)
         if "ip" not in written:
             written = {"ip": "ip", **written}
         kept = {name: text for name, text in written.items() if name not in ERROR_COLUMNS}
@@ -62,13 +67,16 @@ def failed_csv_lines(reader: RunReader) -> Iterator[str]:
     without an address came from no row and has none here.
     """
     with RunHistory(reader.home, TO_DO_AGAIN) as history:
-        layout = Layout.of(history.headings())
+        accounts = history.accounts
+        layout = Layout.of(history.headings(), (FIELD,) if len(accounts) > 1 else ())
         writer = csv.writer(_Echo(), delimiter=layout.delimiter, lineterminator=CRLF)
         yield _line(writer.writerow([*layout.written.values(), *ERROR_COLUMNS]))
         start = history.last_start()
         for _, items in groupby(history.rows(), key=lambda stored: stored["target"]):
             gravest = min(items, key=_gravity)
             cells, row = own_cells(gravest), report_row(gravest, start)
+            if len(accounts) > 1 and not cells.get(FIELD, "").strip():  # the entry of its list named it
+                cells[FIELD] = accounts[gravest["account"]]
             yield _line(writer.writerow([*(cells.get(name, "") for name in layout.written), *_reason(row)]))
 
 

@@ -77,15 +77,16 @@ def plan_schema() -> Schema:
     whole: dict[str, Schema] = {
         "bulkip_plan": {"const": VERSION},
         "head": _closed(head),
-        "items": {"type": "array", "items": _closed(_planned_item())},
+        "items": {"type": "array", "items": _planned_item()},
         "sha256": {**_TEXT, "pattern": _SHA256, "description": "Of all that stands before it."},
     }
     return {"$schema": DIALECT, "title": "bulkip plan", **_closed(whole)}
 
 
-def _planned_item() -> dict[str, Schema]:
+def _planned_item() -> Schema:
+    """Return the schema of an item; only those of jobs with several accounts name theirs."""
     names: Schema = {"type": ["array", "null"], "items": _TEXT}
-    return {
+    members: dict[str, Schema] = {
         **_WHAT,
         **dict.fromkeys(("number", "chain"), _COUNT),
         **dict.fromkeys(("skip", "message", "unread"), _TEXT_OR_NULL),
@@ -95,6 +96,8 @@ def _planned_item() -> dict[str, Schema]:
         "read_at": {"type": ["number", "null"], "description": "When they were read, in Unix seconds."},
         "server_found": {"type": "boolean", "description": "Whether the id in `params` was looked up."},
     }
+    account: Schema = {**_TEXT, "description": "Whose the address is, where the job has several accounts."}
+    return {**_closed(members), "properties": {**members, "account": account}}
 
 
 def _closed(properties: dict[str, Schema]) -> Schema:

@@ -159,7 +159,7 @@ def _another_start(
             yield AnotherStart(home, reach, replace(way, dispatch=dispatch))
         return
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         locks.take_run(home)
         yield AnotherStart(home, reach, way)
 

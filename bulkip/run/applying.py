@@ -56,7 +56,7 @@ def apply_plan(path: Path, options: RunOptions, desk: Desk, wishes: Wishes) -> C
             Locks(Claim("apply", job.name, options, desk.say, desk.warn)) as locks,
             cluster_of(options, job, locks, desk.say) as cluster,
         ):
-            locks.take_account(reach.account)
+            locks.take_accounts(reach.accounts)
             way = Way(options, desk, (), signals)
             if wishes.strict:
                 refuse_drift(path, Trial(job, head.digest, locks, reach.open, replace(way, apply=False)))
@@ -86,14 +86,15 @@ def _job_of(path: Path, head: PlanHead, options: RunOptions) -> Job:
     was made, and is looked at again only where that decides.
     """
     try:
-        parse_url(head.url)
         _check_numbers(dict(head.settings))
         job = thawed_job(head.job_name, head.job_path, head.job_digest, dict(head.settings))
-        _check_pace(job)
+        for one in job.each():
+            parse_url(one.api.url)
+            _check_pace(one)
     except (ValueError, StoreError) as error:
         raise UsageError(f"{path}: the settings of the plan are damaged; make it again") from error
-    if job.api.url != head.url:
-        raise UsageError(f"{path}: the plan names two URLs, {head.url} and {job.api.url}; make it again")
+    if job.url != head.url:
+        raise UsageError(f"{path}: the plan names two URLs, {head.url} and {job.url}; make it again")
     forward = Forward.REQUIRE if job.safety.forward is Forward.REQUIRE else Forward.OFF
     safety = replace(job.safety, read_again_after_s=0, forward=forward)
     return overridden(replace(job, safety=safety), options.overrides)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import anyio
 from anyio import create_task_group
@@ -15,7 +16,8 @@ from bulkip.gate import Gate
 from bulkip.inquiry import Inquiry
 from bulkip.model import ErrorClass, Result, Status
 from bulkip.outage import Breaker
-from bulkip.run.engine import Endpoint, judge_of, transport_to
+from bulkip.run.engine import Endpoint, transport_to
+from bulkip.run.judging import judge_of
 from bulkip.run.pacing import pacer_of
 from bulkip.settings import Job
 from bulkip.sources import FreeIpsSource, SourceError
@@ -81,7 +83,7 @@ def free_ips(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[str, 
 
 
 async def _asked(job: Job, endpoint: Endpoint, request: ApiRequest) -> Result:
-    async with line_to(job, endpoint, judge_of(endpoint, job)) as line:
+    async with line_to(job, endpoint, judge_of(endpoint.purse, job)) as line:
         result = await Inquiry(line.access, line.client.judge, line.brake).answer(request)
     if result is None:
         raise _stopped(line.brake.stop)
@@ -100,7 +102,7 @@ async def line_to(job: Job, endpoint: Endpoint, judge: Judge) -> AsyncIterator[L
         breaker = Breaker(job.breaker, lambda _event: None)
         gate = Gate(pacer, job.limits, breaker, lambda _event: None)
         client = Client(wire, gate, NoStore(endpoint.sent), brake, judge)
-        access = Access(client, endpoint.purse, brake, 0, 1)
+        access = Access(client, endpoint.purse, brake, 0, count(1))
         pacing.start_soon(breaker.watch, brake, access.knock)
         yield Line(access, client, brake)
         pacing.cancel_scope.cancel()

@@ -21,7 +21,8 @@ def stages_before(prepared: Prepared, endpoint: Endpoint) -> Iterator[Stage]:
         return
     if _left(prepared, Beforehand.reads_left):
         yield Stage.READING
-    asks = resolves_names(prepared.job, endpoint, simulated=prepared.header.simulated)
+    simulated = prepared.header.simulated
+    asks = any(resolves_names(prepared.job, one, simulated=simulated) for one in endpoint.each)
     if asks and _left(prepared, Beforehand.leads_left):
         yield Stage.TRACING
 

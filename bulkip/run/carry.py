@@ -13,6 +13,7 @@ from bulkip.policy import ReportSpec
 from bulkip.run.alarms import begin
 from bulkip.run.beforehand import stages_before
 from bulkip.run.collecting import note_reports, remember
+from bulkip.run.cutoffs import signalled
 from bulkip.run.ending import (
     Conclusion,
     LastWord,
@@ -31,13 +32,7 @@ from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.rolling import Company, Dispatch, Road, roll_out
 from bulkip.run.signals import Interrupted, Signals
-from bulkip.run.stages import (
-    StageEnd,
-    StageRules,
-    log_out,
-    run_stage,
-    signalled,
-)
+from bulkip.run.stages import StageEnd, StageRules, log_out, run_stage, with_accounts
 from bulkip.safety import PlannedChanges, objections
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Change, RunReader, unlooked
@@ -120,7 +115,7 @@ def carry_out(prepared: Prepared, open_endpoint: OpenEndpoint, way: Way) -> Conc
             return _conclude(prepared, Reached(StageEnd(None, None), safety=refused), way)
         with open_endpoint(prepared) as endpoint:
             reached = _stages(prepared, endpoint, way)
-            if endpoint.purse.made:
+            if endpoint.has_logged_in:
                 anyio.run(log_out, prepared, endpoint, reached.end.start, way.tell)
     except Interrupted as interrupted:  # while the hooks of the beginning were called
         reached = Reached(StageEnd(None, signalled(interrupted.number)))
@@ -156,11 +151,20 @@ def _damage_behind(error: Exception, prepared: Prepared) -> StoreError | None:
 
 def _stages(prepared: Prepared, endpoint: Endpoint, way: Way) -> Reached:
     """Read, ask, apply and prove, as far as it goes; a store that fails between stages stops the run, too."""
-    end = StageEnd(None, None)
     try:
         allowance, blind = allowance_of(prepared), way.options.allow_unread
-        rules = StageRules(way.options.grace_s, way.tell, allowance, way.signals, allow_unread=blind)
-        road = Road(prepared, endpoint, rules, way.signals, way.desk, way.dispatch)
+    except StoreError as error:
+        return Reached(StageEnd(None, storage_stop(error)))
+    rules = StageRules(way.options.grace_s, way.tell, allowance, way.signals, allow_unread=blind)
+    road = Road(prepared, endpoint, rules, way.signals, way.desk, way.dispatch)
+    reached = _along(road, way)
+    return replace(reached, end=with_accounts(reached.end, allowance))
+
+
+def _along(road: Road, way: Way) -> Reached:
+    """Go from stage to stage."""
+    prepared, endpoint, end = road.prepared, road.endpoint, StageEnd(None, None)
+    try:
         for stage in stages_before(prepared, endpoint):
             end = road.run(stage, end)
             if end.stop is not None:

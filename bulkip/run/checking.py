@@ -46,7 +46,7 @@ def check(loaded: LoadedJob, options: RunOptions, desk: Desk, asking: Asking) ->
     check_reports(reports, job, options)
     reach = reach_of(job, options, desk.warn)
     with Locks(Claim("check", job.name, options, desk.say, desk.warn)) as locks:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         prepared = prepare(replace(loaded, job=job), options, now, reach.ask_free_ips)
         reports = placed(reports, prepared, job, options)
         locks.take_run(prepared.run_dir)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bulkip.errors import Locked, StoreError, UsageError
 from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.clusterextra import OPTION, check_cluster
-from bulkip.run.endpoints import endpoint_of
+from bulkip.run.endpoints import endpoint_of_job
 from bulkip.run.locking import Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace
@@ -50,7 +50,7 @@ class Cluster:
         """Who carries out the stages of a run: all workers, and this process unless it should not."""
         from bulkip.run.crew import Crew  # noqa: PLC0415 -- an extra that few installations have
 
-        return Crew(self.url, self.queues[0], self.say, works=self.works).run_stage
+        return Crew(self.url, self.queues, self.say, works=self.works).run_stage
 
     def drop(self, prepared: Prepared) -> None:
         """Remove a run that was only to be looked at."""
@@ -127,8 +127,12 @@ def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -
 
 
 def _cluster(url: str, job: Job, options: RunOptions, say: Say) -> Cluster:
-    _, account = endpoint_of(job.api, os.environ, _ignore)
-    return Cluster(url, (AccountQueue(job.name, account.lock_name, job.api),), say, options.works)
+    _, accounts = endpoint_of_job(job, os.environ, _ignore, None)
+    queues = tuple(
+        AccountQueue(one.name or job.name, one.lock_name, own.api, one.name, place if one.name else None)
+        for place, (one, own) in enumerate(zip(accounts, job.each(), strict=True), start=1)
+    )
+    return Cluster(url, queues, say, options.works)
 
 
 @contextmanager

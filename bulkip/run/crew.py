@@ -1,8 +1,9 @@
 """How a stage is carried out by all workers of a cluster: divided into shards, and made whole."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
+from math import inf
 
 from anyio import to_thread
 
@@ -13,18 +14,18 @@ from bulkip.cluster.shardtable import ShardTable
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import StageEnded, StageStarted, Stopping
 from bulkip.model import Counts, ErrorClass
-from bulkip.orders import HALTED, Orders, round_fact
+from bulkip.orders import Orders, round_fact
 from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.engine import Endpoint, begun_start
 from bulkip.run.halting import storage_stop
 from bulkip.run.hands import Hands, HandsOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.shardround import Dealt, ShardRound
-from bulkip.run.stages import Stage, StageEnd, StageRules, note_agreed, run_stage
+from bulkip.run.stages import Stage, StageEnd, StageRules, end_of_all, note_agreed, run_stage
 from bulkip.run.tickets import Desk
 from bulkip.settings import frozen_settings
 from bulkip.stops import Stop, StopKind
-from bulkip.store import WHOLE_RUN, Part, RunReader, WorkLeft, open_writer
+from bulkip.store import Part, RunReader, WorkLeft, open_writer
 from bulkip.store.home import DatabaseError
 
 SHARED = frozenset({Stage.READING, Stage.APPLYING})
@@ -32,17 +33,22 @@ SHARED = frozenset({Stage.READING, Stage.APPLYING})
 SHARD_ITEMS = 500
 ROUNDS_MOST = 4
 """So often what is missing is dealt out anew, before somebody should look at why."""
+Deal = Sequence[tuple[AccountQueue, Part]]
+"""Parts of a run, each with the queue of its account."""
 
 
 class Crew:
     """Owns the coordinator's side of one run in a cluster."""
 
-    def __init__(self, url: str, queue: AccountQueue, say: Callable[[str], None], *, works: bool) -> None:
+    def __init__(
+        self, url: str, queues: Sequence[AccountQueue], say: Callable[[str], None], *, works: bool
+    ) -> None:
         """Deal out shards in the cluster at this URL; the coordinator `works` on some of them itself."""
         self._url = url
-        self._queue = queue
+        self._queues = queues
         self._say = say
         self._works = works
+        self._spent: Counter[str] = Counter()
 
     async def run_stage(
         self, stage: Stage, prepared: Prepared, endpoint: Endpoint, start: int | None, rules: StageRules
@@ -54,9 +60,10 @@ class Crew:
             async with open_writer(prepared.home, rules.tell) as writer:
                 start = await begun_start(prepared, endpoint, writer) if start is None else start
                 if stage is Stage.APPLYING:
-                    await note_agreed(prepared, writer)
+                    await note_agreed(writer, prepared, rules)
             stop = await self._rounds(stage, prepared, start, rules)
             rules.tell(StageEnded(stage, await to_thread.run_sync(_counts, prepared)))
+            stop = stop or end_of_all(endpoint, rules.allowance)
         except (BaseExceptionGroup, StoreError, DatabaseError) as raised:
             error = leading_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
             if not isinstance(error, StoreError | DatabaseError):
@@ -67,71 +74,94 @@ class Crew:
 
     async def _rounds(self, stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Stop | None:
         """Deal out what is to do, and once more what has no result although its shards have ended."""
-        rules.tell(StageStarted(stage, await to_thread.run_sync(_left, stage, prepared, WHOLE_RUN)))
-        parts = await to_thread.run_sync(_parts, stage, prepared, rules.most, WHOLE_RUN)
-        if not parts:
-            return None
-        whole = Part(parts[0].first, parts[-1].last)
+        rules.tell(StageStarted(stage, await to_thread.run_sync(_left, stage, prepared, self._going(rules))))
+        whole = await to_thread.run_sync(_bounds, stage, prepared, rules.most)
         for _round in range(ROUNDS_MOST):
-            stop = await self._round(stage, prepared, start, rules, parts)
-            parts = await to_thread.run_sync(_parts, stage, prepared, None, whole)
-            if stop is not None or not parts:
+            deal = await to_thread.run_sync(_deal, stage, prepared, self._going(rules), whole)
+            if not deal:
+                return None
+            if _round:
+                self._say("shards ended without all of their items; what is missing is dealt out again")
+            stop = await self._round(prepared, self._orders(stage, prepared, start, rules), rules, deal)
+            if stop is not None:
                 return stop
-            self._say("shards have ended without all of their items; what is missing is dealt out again")
         return Stop(StopKind.HALT, "items have no result although their shards ended", ErrorClass.INTERNAL)
 
-    async def _round(
-        self, stage: Stage, prepared: Prepared, start: int, rules: StageRules, parts: list[Part]
-    ) -> Stop | None:
-        deal = partial(self._deal, prepared, orders_of(stage, prepared, start, rules), parts)
+    def _going(self, rules: StageRules) -> list[AccountQueue]:
+        """Return the queues of the accounts that nothing has stopped."""
+        return [
+            one for one in self._queues if not one.account or rules.allowance.of(one.account).stop is None
+        ]
+
+    async def _round(self, prepared: Prepared, orders: Orders, rules: StageRules, deal: Deal) -> Stop | None:
         with closing(PostgresDatabase(self._url, schema_of(prepared.header.id))) as database:
             table = ShardTable(database)
-            dealt = await to_thread.run_sync(deal, table)
+            dealt = await to_thread.run_sync(self._write_down, prepared, orders, deal, table)
             async with open_queue(self._url) as queue:
-                hands = self._hands() if self._works else None
-                return await ShardRound(dealt, table, rules, self._say).run(queue, hands)
+                round_ = ShardRound(dealt, table, rules, self._say)
+                stop = await round_.run(queue, self._hands() if self._works else None)
+            self._spent += round_.spent
+        return stop
 
-    def _deal(self, prepared: Prepared, orders: Orders, parts: list[Part], table: ShardTable) -> Dealt:
+    def _write_down(self, prepared: Prepared, orders: Orders, deal: Deal, table: ShardTable) -> Dealt:
         """Write a round down before anybody can take a shard of it."""
         run, round_ = prepared.header.id, table.last_round() + 1
-        table.keep(HALTED, None)
+        table.forget_halts()
         table.keep(round_fact(round_), orders.told())
-        table.note_under_way(run, queues_told([self._queue]))
-        return Dealt(run, round_, self._queue.name, tuple(table.add(round_, self._queue.name, parts)))
+        table.note_under_way(run, queues_told(self._queues))
+        numbers = table.add(round_, [(queue.name, part) for queue, part in deal])
+        shards: dict[str, list[int]] = {}
+        for number, (queue, _part) in zip(numbers, deal, strict=True):
+            shards.setdefault(queue.name, []).append(number)
+        return Dealt(run, round_, shards, self._queues)
+
+    def _orders(self, stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Orders:
+        """Return what the workers of a round go by."""
+        allowance = rules.allowance
+        return Orders(
+            stage=stage.value,
+            start=start,
+            settings=frozen_settings(prepared.job),
+            planned=allowance.planned,
+            ended=allowance.ended,
+            failed=allowance.failed,
+            spent=dict(self._spent),
+            allow_unread=rules.allow_unread,
+            grace_s=rules.grace_s,
+        )
 
     def _hands(self) -> Hands:
         """Return this process's own hands; what they come to is told by the table of shards."""
         quiet = Desk(lambda _text: None, lambda _event: None)
-        return Hands(self._url, HandsOptions(queues=(self._queue.name,)), quiet)
+        return Hands(self._url, HandsOptions(queues=tuple(one.name for one in self._queues)), quiet)
 
 
-def orders_of(stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Orders:
-    """Return what the workers of a round go by."""
-    spent = rules.allowance
-    return Orders(
-        stage=stage.value,
-        start=start,
-        settings=frozen_settings(prepared.job),
-        planned=spent.planned,
-        ended=spent.ended,
-        failed=spent.failed,
-        spent=spent.spent,
-        allow_unread=rules.allow_unread,
-        grace_s=rules.grace_s,
-    )
+def _bounds(stage: Stage, prepared: Prepared, most: float) -> Part:
+    """Return the part of a run that a stage is about: to the last of so many addresses of all accounts."""
+    if stage is Stage.READING or most == inf:
+        return Part()
+    with WorkLeft(prepared.home) as reader:
+        parts = list(reader.shards_to_apply(SHARD_ITEMS, most))
+    return Part(last=parts[-1].last) if parts else Part(last=0)
 
 
-def _parts(stage: Stage, prepared: Prepared, most: float | None, whole: Part) -> list[Part]:
-    """Return the shards of what a stage has to do in a part of a run."""
-    with WorkLeft(prepared.home, whole) as reader:
-        if stage is Stage.READING:
-            return list(reader.shards_to_read(SHARD_ITEMS))
-        return list(reader.shards_to_apply(SHARD_ITEMS, *([] if most is None else [most])))
+def _deal(stage: Stage, prepared: Prepared, queues: Sequence[AccountQueue], whole: Part) -> Deal:
+    """Return the shards of what a stage has to do for some accounts."""
+    deal: list[tuple[AccountQueue, Part]] = []
+    for queue in queues:
+        with WorkLeft(prepared.home, Part(whole.first, whole.last, queue.place)) as reader:
+            shards = reader.shards_to_read if stage is Stage.READING else reader.shards_to_apply
+            deal += [(queue, part) for part in shards(SHARD_ITEMS)]
+    return deal
 
 
-def _left(stage: Stage, prepared: Prepared, part: Part) -> int:
-    with WorkLeft(prepared.home, part) as reader:
-        return reader.reads_left() if stage is Stage.READING else reader.items_left()
+def _left(stage: Stage, prepared: Prepared, queues: Sequence[AccountQueue]) -> int:
+    """Count what a stage has to do for some accounts."""
+    left = 0
+    for queue in queues:
+        with WorkLeft(prepared.home, Part(account=queue.place)) as reader:
+            left += reader.reads_left() if stage is Stage.READING else reader.items_left()
+    return left
 
 
 def _counts(prepared: Prepared) -> Counts:

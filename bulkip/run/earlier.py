@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import Status, Target
+from bulkip.owners import FIELD
 from bulkip.quantities import counted
 from bulkip.run.runs import NEWEST, find_run
 from bulkip.sources import RunSource, SourceError
@@ -29,10 +30,12 @@ def left_behind(run_dir: Path, source: RunSource) -> Iterator[Target]:
             if reader.header().simulated:
                 message = f"run `{source.run}` was simulated; what a rehearsal left is no target"
                 raise SourceError(message)
+            accounts = reader.accounts
             for ip, rows in groupby(reader.rows(), key=lambda row: row["ip"]):
                 left = [row for row in rows if row["status"] in source.statuses]
                 if ip is not None and left:
-                    yield Target(ip, _fields(left), source.place)
+                    own = {FIELD: accounts[left[0]["account"]]} if len(accounts) > 1 else {}
+                    yield Target(ip, {**_fields(left), **own}, source.place)
     except (StoreError, UsageError) as error:
         raise SourceError(str(error)) from error
 

@@ -48,8 +48,9 @@ class Waits:
     def notice(self, event: Event) -> None:
         """Add a pause to the sum."""
         if isinstance(event, Waiting):
-            times, seconds = self.by_reason.get(event.reason, (0, 0.0))
-            self.by_reason[event.reason] = (times + 1, seconds + event.seconds)
+            reason = f"{event.reason} ({event.account})" if event.account else event.reason
+            times, seconds = self.by_reason.get(reason, (0, 0.0))
+            self.by_reason[reason] = (times + 1, seconds + event.seconds)
 
     def rows(self) -> list[dict[str, str | int | float]]:
         """Return one row per reason: reason, times, seconds."""

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -31,13 +31,13 @@ OpenEndpoint = Callable[[Prepared], AbstractContextManager[Endpoint]]
 class Reach:
     """How a run gets to its API: for its calls, and for what only the API knows while a plan is made.
 
-    `account` is whose lock is needed first; None where a simulator answers, or
-    the rate is shared with other processes.
+    `accounts` are those whose locks are needed first; none where a simulator
+    answers, or the rate is shared with other processes.
     """
 
     open: OpenEndpoint
     ask_free_ips: AskFreeIps
-    account: Account | None
+    accounts: tuple[Account, ...] = ()
 
 
 def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reach:
@@ -48,7 +48,7 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
     if options.simulate:
         from bulkip.run.simulated import simulator_for  # noqa: PLC0415 -- a web server that few runs need
 
-        return Reach(simulator_for(options.faults), rehearsed_free_ips, None)
+        return Reach(simulator_for(options.faults), rehearsed_free_ips)
     if options.faults:
         raise UsageError(f"--faults {options.faults}: the real API takes no faults; add --simulate")
     if job.check is not None and asks_only_dns(job):
@@ -58,16 +58,33 @@ def reach_of(job: Job, options: RunOptions, warn: Callable[[str], None]) -> Reac
         check_cluster(options.cluster)
     limiter = options.limiter or options.cluster
     if limiter is None:
-        return _reach(asked, *endpoint_of(job.api, os.environ, warn, job.shard))
-    endpoint, account = endpoint_of(job.api, os.environ, warn)
-    shared = shared_rate(limiter, account.lock_name)
-    return _reach(asked, replace(endpoint, shared=shared), None)  # who shares the rate need not wait
+        return _reach(asked, *endpoint_of_job(job, os.environ, warn, job.shard))
+    endpoint, accounts = endpoint_of_job(job, os.environ, warn, None)
+    return _reach(asked, _sharing(endpoint, accounts, limiter), ())  # who shares a rate need not wait
 
 
-def _reach(job: Job, endpoint: Endpoint, account: Account | None) -> Reach:
+def _reach(job: Job, endpoint: Endpoint, accounts: tuple[Account, ...]) -> Reach:
     return Reach(
-        lambda prepared: _real(endpoint, prepared), lambda source: free_ips(job, endpoint, source), account
+        lambda prepared: _real(endpoint, prepared),
+        lambda source: free_ips(*_asked(job, endpoint, source), source),
+        accounts,
     )
+
+
+def _asked(job: Job, endpoint: Endpoint, source: FreeIpsSource) -> tuple[Job, Endpoint]:
+    """Return the job and the endpoint of the account that knows free addresses."""
+    pairs = zip(job.accounts, endpoint.accounts, strict=True)
+    found = ((job.of_account(one), own) for one, own in pairs if one.name == source.account)
+    return next(found, (job, endpoint))
+
+
+def _sharing(endpoint: Endpoint, accounts: tuple[Account, ...], limiter: str) -> Endpoint:
+    """Return an endpoint that shares the rate of each account with all who name the same limiter."""
+    shared = [shared_rate(limiter, account.lock_name) for account in accounts]
+    if not endpoint.accounts:
+        return replace(endpoint, shared=shared[0])
+    own = zip(endpoint.accounts, shared, strict=True)
+    return replace(endpoint, accounts=tuple(replace(one, shared=rate) for one, rate in own))
 
 
 def asks_only_dns(job: Job) -> bool:
@@ -77,26 +94,61 @@ def asks_only_dns(job: Job) -> bool:
 
 def reach_without_calls(job: Job) -> Reach:
     """Return the reach of a run that makes no call: it has no token that one could go out with."""
-    endpoint = Endpoint(job.api.url, Purse(time.time))
-    return Reach(lambda _prepared: nullcontext(endpoint), nobody_to_ask, None)
+    endpoint = Endpoint(job.url, Purse(time.time))
+    return Reach(lambda _prepared: nullcontext(endpoint), nobody_to_ask)
+
+
+def endpoint_of_job(
+    job: Job, environment: Mapping[str, str], warn: Callable[[str], None], shard: Shard | None
+) -> tuple[Endpoint, tuple[Account, ...]]:
+    """Return where a job is called with which secrets, and whose locks guard it; raises UsageError."""
+    if not job.accounts:
+        endpoint, account = endpoint_of(job.api, environment, warn, shard)
+        return endpoint, (account,)
+    found = [endpoint_of(one.api, environment, warn, shard, one.name) for one in job.accounts]
+    refuse_same([account for _, account in found])
+    endpoints, accounts = zip(*found, strict=True)
+    return Endpoint(job.url, Purse(time.time), accounts=endpoints), accounts
+
+
+def refuse_same(accounts: Sequence[Account]) -> None:
+    """Raise UsageError when two names stand for one account: each would take its whole rate."""
+    known: dict[str, str] = {}
+    for account in accounts:
+        first = known.setdefault(account.lock_name, account.name)
+        if first != account.name:
+            raise UsageError(
+                f"accounts `{first}` and `{account.name}` have the same URL and secret, so they are one; "
+                "give each its own, or keep one of them"
+            )
 
 
 def endpoint_of(
-    api: Api, environment: Mapping[str, str], warn: Callable[[str], None], shard: Shard | None = None
+    api: Api,
+    environment: Mapping[str, str],
+    warn: Callable[[str], None],
+    shard: Shard | None = None,
+    name: str = "",
 ) -> tuple[Endpoint, Account]:
     """Return where a real API is called with which secret, and whose lock guards it; raises UsageError.
 
     A shard waits for nobody but itself: what it may send is its share alone.
+    One of several accounts has its `name`.
     """
-    token, key = purse_secrets(api, environment, warn)
-    endpoint = Endpoint(api.url, Purse(time.time, token=token, key=key))
+    try:
+        token, key = purse_secrets(api, environment, warn)
+    except UsageError as error:
+        raise UsageError(f"account `{name}`: {error}" if name else str(error)) from error
+    endpoint = Endpoint(api.url, Purse(time.time, token=token, key=key), account=name)
     part = "" if shard is None or shard.is_all else str(shard)
-    return endpoint, Account(api.url, lock_name(api.url, token or key, part))
+    return endpoint, Account(api.url, lock_name(api.url, token or key, part), name)
 
 
 @contextmanager
 def _real(endpoint: Endpoint, prepared: Prepared) -> Iterator[Endpoint]:
     """Give an endpoint that knows what runs before this one sent within the longest window."""
-    known = set(endpoint.sent)  # a trial of the plan may have opened it before
-    endpoint.sent.extend(at for at in sent_before(prepared, time.time()) if at not in known)
+    for one, job in zip(endpoint.each, prepared.job.each(), strict=True):
+        known = set(one.sent)  # a trial of the plan may have opened it before
+        sent = sent_before(replace(prepared, job=job), time.time())
+        one.sent.extend(at for at in sent if at not in known)
     yield endpoint

@@ -45,7 +45,7 @@ def execute(
         Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks,
         cluster_of(options, loaded.job, locks, desk.say) as cluster,
     ):
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         place = cluster.place if cluster else None
         prepared = prepare(loaded, options, now, reach.ask_free_ips, place=place)
         reports = placed(reports, prepared, loaded.job, options)

@@ -12,7 +12,7 @@ from bulkip.stops import Stop, StopKind
 
 def storage_stop(error: StoreError) -> Stop:
     """Return the stop that a failed store causes; the run can be resumed when the store can be read."""
-    return Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL)
+    return Stop(StopKind.HALT, str(error), ErrorClass.INTERNAL, everywhere=True)
 
 
 T = TypeVar("T")

@@ -128,6 +128,7 @@ def known_secrets(job: Job, environment: Mapping[str, str]) -> list[str]:
 
 def _references(job: Job) -> Iterator[SecretRef]:
     yield from (DEFAULT, DEFAULT_KEY)
-    yield from (ref for ref in (job.api.token, job.api.key) if ref is not None)
+    apis = [one.api for one in job.each()]
+    yield from (ref for api in apis for ref in (api.token, api.key) if ref is not None)
     yield from (hook.target for hook in job.hooks.all() if isinstance(hook.target, SecretRef))
     yield from (notice.url for notice in job.notify)

@@ -26,7 +26,7 @@ from bulkip.run.halting import storage_stop
 from bulkip.run.locking import Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, now_utc, prepare
-from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, run_stage
+from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, run_stage, with_accounts
 from bulkip.safety import PlannedChanges, objections
 from bulkip.selection import Filters
 from bulkip.settings import Job, LoadedJob, narrowed
@@ -62,6 +62,11 @@ class Plan:
     def run_id(self) -> str:
         """The id under which `bulkip report` and `bulkip resume` know the run."""
         return self.prepared.header.id
+
+    @property
+    def stopped(self) -> tuple[Stop, ...]:
+        """What has stopped some of several accounts, whose items will not be run."""
+        return self.allowance.stops
 
 
 class Results:
@@ -105,7 +110,7 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
     reach = await to_thread.run_sync(reach_of, job.job, options, _ignore)
     async with _closed_on_a_thread() as stack:
         locks = stack.enter_context(Locks(Claim("library", job.job.name, options, _ignore, _ignore, _pause)))
-        await to_thread.run_sync(locks.take_account, reach.account)
+        await to_thread.run_sync(locks.take_accounts, reach.accounts)
         prepared = await to_thread.run_sync(prepare, job, options, now, reach.ask_free_ips)
         again = partial(recall, refresh=options.reckoning.refresh)
         prepared = await to_thread.run_sync(again, prepared)
@@ -117,7 +122,7 @@ async def plan_job(job: LoadedJob, options: RunOptions | None = None) -> AsyncIt
         try:
             yield Plan(prepared, endpoint, changes, writes, end.start, allowance)
         finally:
-            if endpoint.purse.made:
+            if endpoint.has_logged_in:
                 with CancelScope(shield=True):
                     await log_out(prepared, endpoint, end.start, _deaf)
 
@@ -168,7 +173,7 @@ async def run_job(plan: Plan, options: RunOptions | None = None) -> AsyncIterato
             end = await run_stage(Stage.APPLYING, plan.prepared, plan.endpoint, plan.start, rules)
             if end.stop is None and plan.prepared.job.verify.mode is not VerifyMode.NONE:
                 end = await run_stage(Stage.VERIFYING, plan.prepared, plan.endpoint, end.start, rules)
-            await _close(plan, end, results, waits, tell)
+            await _close(plan, with_accounts(end, plan.allowance), results, waits, tell)
         finally:
             send.close()
 

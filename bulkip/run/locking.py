@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,10 +25,14 @@ LOOKS, LOOK_S = 5, 0.02
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a lock guards: the account behind a secret, by the name of its lock, at a URL."""
+    """What a lock guards: the account behind a secret, by the name of its lock, at a URL.
+
+    Of several accounts of a job each has its `name` there.
+    """
 
     url: str
     lock_name: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Locks:
             claim.command, claim.job[:LONGEST_NAME], os.getpid(), socket.gethostname(), time.time()
         )
         self._open = ExitStack()
-        self._account: Lock | None = None
+        self._accounts: list[Lock] = []
 
     def __enter__(self) -> Self:
         return self
@@ -65,14 +69,18 @@ class Locks:
     def __exit__(self, *_raised: object) -> None:
         self._open.close()
 
-    def take_account(self, account: Account | None) -> None:
-        """Let nobody else call the API for this account; None is a simulator's, which is nobody else's.
+    def take_accounts(self, accounts: Iterable[Account]) -> None:
+        """Let nobody else call the API for these accounts; a simulator has none, which is nobody else's.
 
-        Raises Locked when another run does.
+        All take them in one order, so that two runs never wait for each other.
+        Raises Locked when another run has one.
         """
-        if account is None:
-            return
-        guarded = f"{account.url}: another run holds the lock of this account"
+        for account in sorted(accounts, key=lambda one: one.lock_name):
+            self._take_account(account)
+
+    def _take_account(self, account: Account) -> None:
+        whose = f"account `{account.name}`" if account.name else "this account"
+        guarded = f"{account.url}: another run holds the lock of {whose}"
         try:
             lock = self._taken(account_locks(os.environ) / account.lock_name, guarded)
         except StoreError as error:
@@ -82,18 +90,18 @@ class Locks:
             )
             root = ROOT if folder.is_absolute() else Path()
             lock = self._taken(private_folder(folder, below=root) / account.lock_name, guarded)
-        self._account = lock
+        self._accounts.append(lock)
         self._holder = replace(self._holder, since=time.time())
 
     def take_run(self, folder: Path) -> None:
-        """Let nobody else go on with a run, simulated or not; from now on the account's lock names it.
+        """Let nobody else go on with a run, simulated or not; from now on the locks of accounts name it.
 
         Raises Locked when somebody does.
         """
         self._holder = replace(self._holder, run=folder.name)
         self._taken(folder / FILE_NAME, f"{folder.name}: another command holds the lock of this run")
-        if self._account is not None:
-            self._account.sign(self._holder)
+        for lock in self._accounts:
+            lock.sign(self._holder)
 
     def _taken(self, path: Path, guarded: str) -> Lock:
         told = False

@@ -12,6 +12,7 @@ from bulkip.addresses import canonical_ip
 from bulkip.errors import UsageError
 from bulkip.model import Before, ErrorClass, Item, Known, Result, Status
 from bulkip.planfile import PlanFile
+from bulkip.policy import ACCOUNTS
 from bulkip.reports.changes import Change
 
 T = TypeVar("T")
@@ -26,16 +27,25 @@ def planned_items(path: Path, plan: PlanFile, *, anew: bool = False) -> Iterator
 
     Raises UsageError when an item is none that a plan could have made.
     """
-    last, chain = 0, 0
+    last, chain, accounts = 0, 0, _accounts(plan)
     for place, found in enumerate(plan.items(), start=1):
         try:
             item = _with_server(replace(_item(found), known=_known(found, anew=anew)), found)
             _check_place(item, last, chain)
+            _check_account(item, accounts)
             last, chain = item.number, item.chain
             yield item
         except (KeyError, TypeError, ValueError, ParameterError, OverflowError) as error:
             raise UsageError(f"{path}: item {place} of the plan is damaged ({_told(error)}); make it again"
                              ) from error  # fmt: skip
+
+
+def _accounts(plan: PlanFile) -> tuple[str, ...]:
+    """Return the accounts that items of a plan may have; without several it is none."""
+    kept = plan.head.settings.get(ACCOUNTS)
+    return (
+        tuple(str(one["name"]) for one in kept if isinstance(one, dict)) if isinstance(kept, list) else ("",)
+    )
 
 
 def _with_server(item: Item, found: Mapping[str, Any]) -> Item:
@@ -49,6 +59,11 @@ def _with_server(item: Item, found: Mapping[str, Any]) -> Item:
 def _check_place(item: Item, last: int, chain: int) -> None:
     if not (last < item.number < MOST and chain <= item.chain <= item.number):
         raise ValueError("it stands in the wrong place")
+
+
+def _check_account(item: Item, accounts: tuple[str, ...]) -> None:
+    if item.account not in accounts:
+        raise ValueError("it is of none of the plan's accounts")
 
 
 def _told(error: Exception) -> str:
@@ -68,6 +83,7 @@ def _item(found: Mapping[str, Any]) -> Item:
         form=form,
         source=_text(found["source"]),
         skip=None if skip is None else _text(skip),
+        account=_text(found.get("account", "")),
     )
     action = ACTIONS[item.action]
     if item.skip is None and (action.build(_rendered(form), ALLOWED) != form or form.get("ip") != item.ip):

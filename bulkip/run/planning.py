@@ -49,7 +49,8 @@ def writing_of(loaded: LoadedJob) -> Writing:
     """Return how the items of a job are frozen: which of its steps may give many addresses one value."""
     sparing = (step for step in loaded.steps if step.action == "update_ptr" and not step.allow_same)
     shard = loaded.job.shard if loaded.job else None
-    return replace(WRITING, sparing=frozenset(step.name for step in sparing), shard=shard)
+    names = frozenset(step.name for step in sparing)
+    return replace(WRITING, sparing=names, shard=shard, accounts=loaded.accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Planning:
         self._asked = AskedPeriods(
             one.period for one, _ in self._rules.with_ip if isinstance(one.period, Period)
         )
+        self._accounts = loaded.accounts
         self._reader = target_reader(loaded, doors or Doors())
 
     @property
@@ -129,7 +131,7 @@ class Planning:
                 yield from mains.feed(one)
 
     def _items(self) -> Iterator[Item | Problem]:
-        first = items_without_ip(self._rules)
+        first = items_without_ip(self._rules, self._accounts or ("",))
         yield from first
         number = len(first) + 1
         for target in self._reader:
@@ -143,7 +145,10 @@ class Planning:
 
 def target_reader(loaded: LoadedJob, doors: Doors) -> TargetReader:
     """Return what reads the targets of a job, as far as they are selected."""
-    return TargetReader(loaded.sources, safety=loaded.safety, selection=loaded.selection, doors=doors)
+    chosen, accounts = loaded.selection, loaded.accounts
+    return TargetReader(
+        loaded.sources, safety=loaded.safety, selection=chosen, doors=doors, accounts=accounts
+    )
 
 
 def doors_of(piped: PipedInput, run_dir: Path, ask_free_ips: AskFreeIps | None = None) -> Doors:
@@ -205,7 +210,8 @@ def prepare_items(
     place = place or _new_place(options, now)
     header = _header(job, options, now, place.run_id)
     header = replace(header, settings={**header.settings, "job_file": ""})
-    frozen = freeze(place.folder, header, items, WRITING)
+    writing = replace(WRITING, accounts=tuple(one.name for one in job.accounts))
+    frozen = freeze(place.folder, header, items, writing)
     return Prepared(place.folder, header, job, frozen.items, frozen.writes, frozen.repeated)
 
 
@@ -214,9 +220,11 @@ def overridden(job: Job, overrides: Overrides) -> Job:
     o = overrides
     rate = None if o.rate is None else share_of_rates(o.rate, job.shard)
     places = None if o.concurrency is None else share_of_places(o.concurrency, job.shard)
+    paced = partial(_set, rate=rate, concurrency=places, max_retry_after_s=o.max_retry_after_s)
     return replace(
         job,
-        limits=_set(job.limits, rate=rate, concurrency=places, max_retry_after_s=o.max_retry_after_s),
+        limits=paced(job.limits),
+        accounts=tuple(replace(one, limits=paced(one.limits)) for one in job.accounts),
         retry=_set(job.retry, attempts=None if o.retries is None else o.retries + 1),
         timeouts=_set(
             job.timeouts, connect_s=o.connect_s, attempt_s=o.attempt_s, item_s=o.item_s, job_s=o.job_s
@@ -248,7 +256,7 @@ def _header(job: Job, options: RunOptions, now: datetime, run_id: str) -> RunHea
         job_name=job.name,
         job_path=str(job.path),
         job_digest=job.digest,
-        url=job.api.url,
+        url=job.url,
         simulated=options.simulate,
         created_at=stamp.timestamp(),
         version=__version__,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bulkip.errors import SafetyStop
 from bulkip.model import JsonValue
 from bulkip.planfile import PlanHead, plan_lines
-from bulkip.policy import ReportSpec
+from bulkip.policy import Limits, ReportSpec
 from bulkip.reports.changes import WRITTEN, Change, change_counts, change_rows, plan_digest
 from bulkip.reports.output import write_report
 from bulkip.run.carry import Desk, Way, carry_out
@@ -21,7 +21,7 @@ from bulkip.run.reportplaces import check_reports
 from bulkip.run.shortlived import short_lived
 from bulkip.run.signals import Signals
 from bulkip.safety import forward_lines, objections
-from bulkip.settings import LoadedJob, frozen_settings
+from bulkip.settings import Job, LoadedJob, frozen_settings
 from bulkip.store import RunReader
 
 CALLS_PER_WRITE = 2  # the value is read again just before it is written
@@ -65,7 +65,7 @@ def made_plan(loaded: LoadedJob, options: RunOptions, desk: Desk, out: str | Non
     reach = reach_of(loaded.job, options, desk.warn)
     with ExitStack() as open_:
         locks = open_.enter_context(Locks(Claim("plan", loaded.job.name, options, desk.say, desk.warn)))
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         cluster = open_.enter_context(cluster_of(options, loaded.job, locks, desk.say))
         way = Way(options, desk, (), signals, apply=False)
         if cluster is None:
@@ -108,12 +108,12 @@ def head_of(reader: RunReader, conclusion: Conclusion) -> PlanHead:
 
 def _facts(reader: RunReader, conclusion: Conclusion) -> dict[str, JsonValue]:
     """Return what a plan comes to: counts, calls and time, at the rate that the job allows."""
-    counts, limits = change_counts(reader), conclusion.prepared.job.limits
+    counts, job = change_counts(reader), conclusion.prepared.job
     changes = reader.planned_changes()
     writes = sum(count for change, count in counts.items() if change in WRITTEN)
     calls = writes * CALLS_PER_WRITE + counts.get(Change.READ, 0)
     calls += counts.get(Change.CLEAR, 0)  # what was cleared is read back
-    per_s = min(rate.per_s for rate in limits.rate) * (1 - limits.headroom)
+    per_s = sum(min(rate.per_s for rate in one.rate) * (1 - one.headroom) for one in _limits(job))
     return {
         "items": sum(counts.values()),
         "by_change": {change.value: count for change, count in counts.items()},
@@ -124,6 +124,11 @@ def _facts(reader: RunReader, conclusion: Conclusion) -> dict[str, JsonValue]:
         "astray": changes.astray,
         "untraced": changes.untraced,
     }
+
+
+def _limits(job: Job) -> tuple[Limits, ...]:
+    """Return the limits that hold side by side: those of each account."""
+    return tuple(one.limits for one in job.each())
 
 
 def plan_items(reader: RunReader) -> Iterator[dict[str, JsonValue]]:
@@ -140,6 +145,7 @@ def plan_items(reader: RunReader) -> Iterator[dict[str, JsonValue]]:
             "ip": item.ip,
             "params": dict(item.form),
             "source": item.source,
+            **({"account": item.account} if item.account else {}),
             "skip": item.skip,
             "change": row["change"],
             "before": None if before is None else [*before.names],

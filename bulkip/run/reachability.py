@@ -1,6 +1,7 @@
 """Is the API there, does it take the secret, and do the clocks agree? One get_client_ip tells."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from bulkip.model import Purpose
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
 from bulkip.retryafter import unix_time
 from bulkip.run.asking import Line, line_to
-from bulkip.run.endpoints import endpoint_of
-from bulkip.run.engine import Endpoint, judge_of
+from bulkip.run.endpoints import endpoint_of, refuse_same
+from bulkip.run.engine import Endpoint
 from bulkip.run.findings import Finding, doubtful, fine, wrong
+from bulkip.run.judging import judge_of
 from bulkip.run.locking import Account, Claim, Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.secret import DEFAULT, DEFAULT_KEY
@@ -92,7 +94,33 @@ def plain_job(api: Api) -> Job:
 
 
 def api_findings(question: Question, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what is found about the secret, the API and the clock; nothing is sent without a secret."""
+    """Yield what is found about secret, API and clock, of each account where there are several."""
+    for account in question.job.accounts:
+        own = replace(question, job=question.job.of_account(account))
+        for found in _account_findings(own, environment):
+            yield replace(found, text=f"account {account.name}: {found.text}")
+    if not question.job.accounts:
+        yield from _account_findings(question, environment)
+        return
+    with suppress(UsageError):  # of a secret that is missing, which was told
+        accounts = question.job.accounts
+        yield from _same([endpoint_of(one.api, environment, _deaf, name=one.name)[1] for one in accounts])
+
+
+def _same(accounts: Sequence[Account]) -> Iterator[Finding]:
+    """Yield that two accounts are one, if they are."""
+    try:
+        refuse_same(accounts)
+    except UsageError as error:
+        yield wrong("secret", str(error), "a run would stop here, before anything is sent", ExitCode.USAGE)
+
+
+def _deaf(_warning: str) -> None:
+    """Let a warning pass that was told before."""
+
+
+def _account_findings(question: Question, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is found about a secret, an API and the clock; nothing is sent without a secret."""
     api, warnings = question.job.api, list[str]()
     try:
         endpoint, account = endpoint_of(api, environment, warnings.append)
@@ -129,7 +157,7 @@ def _asked(question: Question, endpoint: Endpoint, account: Account) -> Iterator
     options = RunOptions(run_dir=question.run_dir)
     try:
         with Locks(Claim("doctor", question.job.name, options, notes.append, notes.append)) as locks:
-            locks.take_account(account)
+            locks.take_accounts([account])
             told = anyio.run(_told, question.job, endpoint, backend_options={"use_uvloop": True})
     except Locked as error:
         yield doubtful("api", f"not asked: {error}", "ask again when that run has ended")
@@ -142,7 +170,7 @@ async def _told(job: Job, endpoint: Endpoint) -> Told:
     """Make one call as a run does, with a login and a logout around it where there is a key."""
     heard: list[Heard] = []
     job = replace(job, retry=ONE_TRY, breaker=NO_WAIT)
-    judge = judge_of(endpoint, job)
+    judge = judge_of(endpoint.purse, job)
 
     def hear(request: ApiRequest, reply: Reply, now: float) -> Verdict:
         verdict = judge.verdict(request, reply, now)

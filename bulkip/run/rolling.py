@@ -12,10 +12,11 @@ from bulkip.model import ErrorClass
 from bulkip.policy import Percent, VerifyMode
 from bulkip.quantities import counted
 from bulkip.rollout import quotas
+from bulkip.run.cutoffs import signalled
 from bulkip.run.engine import Endpoint
 from bulkip.run.planning import Prepared
 from bulkip.run.signals import Interrupted, Signals
-from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage, signalled
+from bulkip.run.stages import Stage, StageEnd, StageRules, run_stage
 from bulkip.settings.written import duration_text
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunReader

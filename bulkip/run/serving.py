@@ -52,7 +52,7 @@ class Serving:
 
     def _meet(self, queue: AccountQueue) -> None:
         try:
-            endpoint, account = endpoint_of(queue.api, self._environment, self._warn)
+            endpoint, account = endpoint_of(queue.api, self._environment, self._warn, name=queue.account)
         except UsageError as error:
             self._refuse(queue, str(error))
             return

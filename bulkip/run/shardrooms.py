@@ -9,17 +9,16 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from bulkip.brake import Brake
 from bulkip.events import Event
-from bulkip.run.engine import Endpoint, transport_to
+from bulkip.run.engine import Endpoint, Room, transport_to
 from bulkip.run.pacing import pacer_of
-from bulkip.run.shardwork import Room
 from bulkip.settings import Job
 from bulkip.stops import Stop
 
 IDLE_S = 30.0
 """So long a room is kept that nobody uses: the next shard of the same account is often near."""
 LOOK_S = 1.0
-Key = tuple[str, int]
-"""A run, and the round of its shards: the pace is that of the settings which hold in it."""
+Key = tuple[str, int, str]
+"""A run, the round of its shards, and an account: the pace is that of the settings which hold there."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """One round of shards, watched from its first to its last: who is at them, and whether any is missing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from anyio import CancelScope, create_task_group, current_time, sleep, to_thread
 
@@ -11,10 +12,11 @@ from bulkip.cluster.shardtable import ShardState, ShardTable
 from bulkip.errors import StoreError
 from bulkip.events import CrewMoved, Stopping
 from bulkip.model import ErrorClass
-from bulkip.orders import HALTED, Tally, stop_of, stop_told
+from bulkip.orders import HALTED, Tally, halted_fact, stop_told
+from bulkip.queues import AccountQueue
+from bulkip.run.cutoffs import bounded, end_of_time, heed_signals
 from bulkip.run.hands import Hands
-from bulkip.run.shardwork import heard
-from bulkip.run.stages import StageRules, bounded, heed_signals
+from bulkip.run.stages import StageRules
 from bulkip.run.tickets import TAKEN_S
 from bulkip.stops import Stop, StopKind
 
@@ -32,29 +34,35 @@ OVER = Stop(StopKind.HALT, "the round is over", ErrorClass.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """What was dealt out: the shards of a round of a run, in a queue."""
+    """What was dealt out: the shards of a round of a run, by queue, and the accounts that these are of."""
 
     run: str
     round: int
-    queue: str
-    shards: tuple[int, ...]
+    shards: Mapping[str, Sequence[int]]
+    queues: Sequence[AccountQueue]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a round stands: the shards that move, how many have not ended, and what stops accounts."""
+
+    states: Sequence[ShardState]
+    left: int
+    newest: int
+    halted: Mapping[str, Stop]
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of the shards so far: what they came to, which of them stopped, and who is at them."""
+    """What is known of the shards so far: what they came to, and who is at them."""
 
-    tallies: dict[int, Tally] = field(default_factory=dict)
-    stops: dict[int, Stop] = field(default_factory=dict)
+    states: dict[int, ShardState] = field(default_factory=dict)
     holders: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
 
     def take(self, states: Sequence[ShardState]) -> None:
         """Take in how shards stand now."""
-        for state in states:
-            self.tallies[state.number] = Tally.of(state.tally)
-            if (stop := stop_of(state.stop)) is not None:
-                self.stops[state.number] = stop
+        self.states |= {state.number: state for state in states}
         held = [state for state in states if state.holder is not None and not state.ended]
         self.holders = frozenset(str(state.holder) for state in held if not state.silent)
         self.lost = frozenset(str(state.holder) for state in held if state.silent) - self.holders
@@ -62,17 +70,14 @@ class _Seen:
     @property
     def total(self) -> Tally:
         """What all of them came to so far."""
-        return sum(self.tallies.values(), Tally())
+        return sum((state.tally for state in self.states.values()), Tally())
 
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How a round stands: the shards that move, how many have not ended, and what stops the run."""
-
-    states: Sequence[ShardState]
-    left: int
-    newest: int
-    halted: Stop | None
+    def spent(self) -> Counter[int]:
+        """Return what the retries of each account have cost."""
+        found: Counter[int] = Counter()
+        for state in self.states.values():
+            found[state.account] += state.tally.spent
+        return found
 
 
 class ShardRound:
@@ -91,18 +96,26 @@ class ShardRound:
         self._moved_at = current_time()
         self._told_lost: frozenset[str] = frozenset()
 
+    @property
+    def spent(self) -> Counter[str]:
+        """What the retries of each account have cost in this round."""
+        names = {queue.place or 0: queue.account for queue in self._dealt.queues}
+        return Counter({names[place]: cost for place, cost in self._seen.spent().items() if place in names})
+
     async def run(self, queue: ShardQueue, hands: Hands | None) -> Stop | None:
-        """Put the shards into the queue, and return what stopped them when none is worked on any more."""
+        """Put the shards into their queues, and return what stopped them when none is worked on any more."""
         rules, scope = self._rules, CancelScope()
         rules.allowance.begin_hearing()
-        await queue.defer(self._dealt.queue, self._dealt.run, self._dealt.shards)
+        for name, shards in self._dealt.shards.items():
+            await queue.defer(name, self._dealt.run, shards)
         async with create_task_group() as group:
             if rules.signals is not None:
-                await group.start(heed_signals, rules.signals, self._brake, scope)
+                await group.start(heed_signals, rules.signals, self._brake, [scope])
+            group.start_soon(end_of_time, self._brake, rules.allowance)
             async with create_task_group() as working:
                 if hands is not None:
                     working.start_soon(hands.work, queue)
-                async with bounded(self._brake, rules, scope):
+                async with bounded(self._brake, rules.grace_s, scope):
                     await self._watch(queue)
                 if scope.cancelled_caught or self._brake.stop is not None:
                     with CancelScope(shield=True):
@@ -110,7 +123,7 @@ class ShardRound:
                 if hands is not None:
                     hands.stop(self._brake.stop or OVER)
             group.cancel_scope.cancel()
-        return self._brake.stop or next(iter(self._seen.stops.values()), None)
+        return self._brake.stop
 
     async def _watch(self, queue: ShardQueue) -> None:
         """Look on until every shard has ended, or the run is to stop."""
@@ -126,12 +139,16 @@ class ShardRound:
             await sleep(POLL_S)
 
     def _look(self) -> _Standing:
+        """Ask how the round stands; what is left of accounts that stopped is nobody's business any more."""
         table, round_ = self._table, self._dealt.round
-        states, halted = table.moving(round_, RECENT_S), stop_of(table.kept(HALTED))
+        states, halted = table.moving(round_, RECENT_S), table.halted()
+        for queue in self._dealt.queues:
+            if queue.place is not None and halted_fact(queue.account) in halted:
+                table.leave(round_, queue.place)
         return _Standing(states, *table.left(round_), halted)
 
     def _take(self, standing: _Standing) -> None:
-        """Take in how the round stands, tell of it, and stop when it has come to too much."""
+        """Take in how the round stands, tell of it, and stop what has come to too much."""
         seen, before = self._seen, self._seen.total
         seen.take(standing.states)
         total = seen.total
@@ -141,23 +158,36 @@ class ShardRound:
         for holder in sorted(seen.lost - self._told_lost):
             self._say(f"worker {holder} is silent; what it was at goes to others")
         self._told_lost |= seen.lost
-        over = self._rules.allowance.hear(*heard(total))
-        for stop in (standing.halted, over):
+        over = self._rules.allowance.hear(total.ended, total.failed, 0)
+        for stop in (standing.halted.get(HALTED), over):
             if stop is not None:
                 self._brake.pull(stop)
+        self._stop_accounts(standing.halted)
+
+    def _stop_accounts(self, halted: Mapping[str, Stop]) -> None:
+        """Note which accounts have stopped; the others go on."""
+        for queue in self._dealt.queues:
+            stop = halted.get(halted_fact(queue.account)) if queue.account else None
+            allowance = self._rules.allowance.of(queue.account) if queue.account else None
+            if stop is not None and allowance is not None and allowance.stop is None:
+                allowance.stop = replace(stop, reason=f"account `{queue.account}`: {stop.reason}")
+                self._rules.tell(Stopping(stop.reason, queue.account))
 
     async def _deal_again(self, queue: ShardQueue) -> None:
         """Put into the queue what has fallen out of it; the table of shards is the truth, not the queue."""
         self._moved_at = current_time()
-        dealt = self._dealt
-        idle = await to_thread.run_sync(self._table.idle, dealt.round)
-        try:
-            missing = await queue.missing(dealt.queue, dealt.run, idle)
-            await queue.defer(dealt.queue, dealt.run, missing)
-        except StoreError as error:
-            self._say(str(error))
-            return
-        if not missing and not self._seen.holders:
+        idle = await to_thread.run_sync(self._table.idle, self._dealt.round)
+        missing = 0
+        for name in self._dealt.shards:
+            numbers = [number for number, own in idle if own == name]
+            try:
+                found = await queue.missing(name, self._dealt.run, numbers)
+                await queue.defer(name, self._dealt.run, found)
+            except StoreError as error:
+                self._say(str(error))
+                return
+            missing += len(found)
+        if not missing:
             self._say("no worker has taken a shard for a while; `bulkip worker` starts one")
 
     async def _part(self) -> None:
@@ -169,8 +199,7 @@ class ShardRound:
         until = current_time() + (PARTING_S if hurried else self._rules.grace_s + PARTING_S)
         await to_thread.run_sync(self._table.keep, HALTED, stop_told(stop))
         while current_time() < until:
-            standing = await to_thread.run_sync(self._look)
-            self._take(standing)
+            self._take(await to_thread.run_sync(self._look))
             if not self._seen.holders:
                 return
             await sleep(POLL_S)

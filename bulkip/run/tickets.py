@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from anyio import CancelScope, Event, move_on_after, sleep, to_thread
 
@@ -12,12 +13,13 @@ from bulkip.cluster.runs import LEASE_S, remote_run, schema_of
 from bulkip.cluster.shardtable import HeldShard, ShardTable
 from bulkip.errors import StoreError
 from bulkip.events import Event as Happening
-from bulkip.orders import HALTED, Orders, round_fact
+from bulkip.orders import HALTED, Orders, halted_fact, round_fact
 from bulkip.quantities import counted
+from bulkip.run.planning import Prepared
 from bulkip.run.serving import Serving
 from bulkip.run.shardrooms import ShardRooms
 from bulkip.run.shardwork import Fate, ShardTask, ShardWork
-from bulkip.settings import Job, thawed_job
+from bulkip.settings import thawed_job
 from bulkip.stops import Stop
 from bulkip.store import RemoteRun, RunReader
 
@@ -87,17 +89,18 @@ class Tickets:
         if shard is None:
             return Fate.DONE if self._stop is None else Fate.GIVEN_BACK
         run = remote_run(self._url, ticket.run, self._stopped.is_set)
-        orders, job = await to_thread.run_sync(_orders, run, shard.round)
-        if orders is None or job is None:  # nobody is to go on with this run
+        task = await to_thread.run_sync(_task, run, shard, table)
+        if task is None:  # nobody is to go on with this run
             await to_thread.run_sync(table.give_back, shard, shard.tally)
             return Fate.DONE
-        work = ShardWork(ShardTask(run, job, orders, shard, table), self._desk.notice)
+        work = ShardWork(task, self._desk.notice)
         self._works.add(work)
         try:
             if self._stop is not None:
                 work.stop(self._stop)
             endpoint = partial(self._serving.endpoint, ticket.queue)
-            async with rooms.room((ticket.run, shard.round), endpoint, job, work.stop) as room:
+            key = (ticket.run, shard.round, task.account)
+            async with rooms.room(key, endpoint, task.prepared.job, work.stop) as room:
                 fate = await work.carry(room)
         finally:
             self._works.discard(work)
@@ -118,15 +121,21 @@ class Tickets:
         return None
 
 
-def _orders(run: RemoteRun, round_: int) -> tuple[Orders | None, Job | None]:
-    """Return the orders of a round and the job with the settings of it; nothing for a run that is halted."""
+def _task(run: RemoteRun, shard: HeldShard, table: ShardTable) -> ShardTask | None:
+    """Return what there is to do for a shard, by the orders of its round; None where its run is halted."""
     with RunReader(run) as reader:
-        header = reader.header()
-        orders = Orders.of(reader.remembered(round_fact(round_)))
-        if orders is None or reader.remembered(HALTED) is not None:
-            return None, None
-    job = thawed_job(header.job_name, header.job_path, header.job_digest, dict(orders.settings))
-    return orders, job
+        header, items = reader.header(), reader.items()
+        orders = Orders.of(reader.remembered(round_fact(shard.round)))
+    if orders is None:
+        return None
+    whole = thawed_job(header.job_name, header.job_path, header.job_digest, dict(orders.settings))
+    place = shard.part.account
+    account = "" if place is None else whole.accounts[place - 1].name
+    if {HALTED, halted_fact(account)} & table.halted().keys():
+        return None
+    job = whole if place is None else whole.of_account(whole.accounts[place - 1])
+    prepared = Prepared(Path(), header, job, items, writes=0, repeated=0, remote=run)
+    return ShardTask(run, prepared, account, orders, shard, table)
 
 
 def _told(work: ShardWork) -> str:

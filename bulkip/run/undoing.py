@@ -58,7 +58,7 @@ def undo(folder: Path, options: RunOptions, desk: Desk) -> Conclusion:
     check_reports(reports, job, options)
     reach = reach_of(job, options, desk.warn)
     with Locks(Claim("undo", job.name, options, desk.say, desk.warn)) as locks, RunReader(folder) as reader:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         prepared = prepare_items(job, options, _inverses(reader), now_utc())
         reports = placed(reports, prepared, job, options)
         locks.take_run(prepared.run_dir)
@@ -122,11 +122,12 @@ def _inverse(planned: PlannedItem, number: int) -> Item:
     return Item(
         number=number,
         chain=number,
-        key=key_of(STEP, item.action, item.ip, form),
+        key=key_of(STEP, item.action, item.ip, form, item.account),
         step=STEP,
         action=item.action,
         ip=item.ip,
         form=form,
         source=item.source,
         known=Known(ours),
+        account=item.account,
     )

@@ -22,7 +22,7 @@ from bulkip.run.planning import Prepared, overridden
 from bulkip.run.reportplaces import check_reports, place_reports
 from bulkip.run.rolling import Road
 from bulkip.run.signals import Signals
-from bulkip.run.stages import Stage, StageEnd, StageRules, log_out
+from bulkip.run.stages import Stage, StageEnd, StageRules, log_out, with_accounts
 from bulkip.settings import Job, thawed_job
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RunHeader, WorkLeft
@@ -54,7 +54,7 @@ def verify(folder: Path, options: RunOptions, desk: Desk, doubt: Doubt) -> Concl
     check_reports(reports, job, options, folder)
     reach = _reach_of(job, options, desk.warn)
     with Locks(Claim("verify", job.name, options, desk.say, desk.warn)) as locks:
-        locks.take_account(reach.account)
+        locks.take_accounts(reach.accounts)
         locks.take_run(folder)
         way = Way(options, desk, place_reports(reports, folder), signals)
         with WorkLeft(folder) as reader:
@@ -106,8 +106,8 @@ def _proved_again(prepared: Prepared, reach: Reach, way: Way) -> tuple[Stop | No
         rules = StageRules(way.options.grace_s, way.tell, allowance, way.signals, proved_since=began)
         with reach.open(prepared) as endpoint:
             road = Road(prepared, endpoint, rules, way.signals, way.desk)
-            end = road.run(Stage.VERIFYING, StageEnd(start, None))
-            if endpoint.purse.made:
+            end = with_accounts(road.run(Stage.VERIFYING, StageEnd(start, None)), allowance)
+            if endpoint.has_logged_in:
                 anyio.run(log_out, prepared, endpoint, end.start, way.tell)
     except StoreError as error:
         return storage_stop(error), began

@@ -10,9 +10,9 @@ from anyio.abc import TaskStatus
 from bulkip.cluster.queue import open_queue
 from bulkip.errors import StoreError
 from bulkip.exitcode import SIGNAL_BASE
+from bulkip.run.cutoffs import signalled
 from bulkip.run.hands import Hands, HandsOptions
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
-from bulkip.run.stages import signalled
 from bulkip.run.tickets import Desk
 
 AGAIN_S = 1.0

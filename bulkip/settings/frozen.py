@@ -11,7 +11,9 @@ from bulkip.alerts import Hooks, Notice
 from bulkip.errors import StoreError
 from bulkip.model import JsonValue
 from bulkip.policy import (
+    ACCOUNTS,
     CHECK,
+    Account,
     Api,
     Breaker,
     Check,
@@ -40,18 +42,20 @@ KEPT: dict[str, Any] = {
     "verify": Verify,
     "reports": tuple[ReportSpec, ...],
 }
+OWN: dict[str, Any] = {ACCOUNTS: tuple[Account, ...]}
+"""What only some jobs have; a run of the others keeps nothing of it."""
 ALERTS: dict[str, Any] = {"hooks": Hooks, "notify": tuple[Notice, ...]}
 """Who hears of the run; a plan that was kept before there were any has none."""
 
 
 def frozen_settings(job: Job) -> dict[str, JsonValue]:
     """Return what a later start of a run needs, as JSON; it names where secrets are, and holds none."""
-    api = replace(job.api, token=_anywhere(job.api.token), key=_anywhere(job.api.key))
+    accounts = tuple(replace(one, api=_api_anywhere(one.api)) for one in job.accounts)
     notify = tuple(replace(one, url=_anywhere(one.url) or one.url) for one in job.notify)
-    stored = replace(job, api=api, hooks=kept(job.hooks), notify=notify)
+    stored = replace(job, api=_api_anywhere(job.api), accounts=accounts, hooks=kept(job.hooks), notify=notify)
     settings: dict[str, JsonValue] = {
         name: TypeAdapter(kind).dump_python(getattr(stored, name), mode="json")
-        for name, kind in (KEPT | ALERTS).items()
+        for name, kind in (KEPT | ALERTS | (OWN if accounts else {})).items()
     }
     settings |= {"timezone": job.timezone, "vars": dict(job.vars)}  # what the paths of reports may name
     if job.check is not None:
@@ -71,7 +75,7 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         variables = TypeAdapter(dict[str, str]).validate_python(settings.get("vars", {}))
         values |= {
             key: TypeAdapter(kind).validate_python(settings[key])
-            for key, kind in ALERTS.items()
+            for key, kind in (ALERTS | OWN).items()
             if key in settings
         }
         timezone = ZoneInfo(TypeAdapter(str).validate_python(settings.get("timezone", "UTC"))).key
@@ -94,6 +98,10 @@ def thawed_job(name: str, path: str, digest: str, settings: dict[str, JsonValue]
         shard=shard,
         **values,
     )
+
+
+def _api_anywhere(api: Api) -> Api:
+    return replace(api, token=_anywhere(api.token), key=_anywhere(api.key))
 
 
 def _anywhere(ref: SecretRef | None) -> SecretRef | None:

@@ -13,6 +13,7 @@ from bulkip.jobfile import Tree, scan_file
 from bulkip.model import Place, Problem, Step
 from bulkip.policy import (
     REPORT_FORMATS,
+    Account,
     Api,
     Breaker,
     Check,
@@ -21,18 +22,18 @@ from bulkip.policy import (
     RetryPolicy,
     Rollout,
     Safety,
-    SecretRef,
-    SecretSource,
     Timeouts,
     Verify,
 )
 from bulkip.selection import Selection
 from bulkip.settings.alerts import located, located_secret
+from bulkip.settings.block import Block
 from bulkip.settings.entries import steps_of
 from bulkip.settings.fields import did_you_mean
+from bulkip.settings.jobaccounts import account_names, account_problems, accounts_of, api_of
 from bulkip.settings.partial import Partial, validate
 from bulkip.settings.reportfields import path_problem
-from bulkip.settings.schema import Block, JobFile
+from bulkip.settings.schema import JobFile
 from bulkip.settings.targetentries import sources_of
 from bulkip.shards import Shard
 from bulkip.sources import Source
@@ -42,7 +43,8 @@ from bulkip.sources import Source
 class Job:
     """A valid job; `digest` is the SHA-256 of its file's bytes. With `check` it asserts, and never writes.
 
-    A `shard` has its own items only, and `limits` that are its share.
+    A `shard` has its own items only, and `limits` that are its share. Where
+    there are `accounts`, each has its own API and limits, which count.
     """
 
     name: str
@@ -65,6 +67,20 @@ class Job:
     hooks: Hooks = field(default_factory=Hooks)
     notify: tuple[Notice, ...] = ()
     shard: Shard | None = None
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Where the calls go; several accounts may have several places, which is for people to read."""
+        return ", ".join(dict.fromkeys(one.api.url for one in self.accounts)) or self.api.url
+
+    def of_account(self, account: Account) -> "Job":
+        """Return the job as it is for one of its accounts."""
+        return replace(self, api=account.api, limits=account.limits, accounts=())
+
+    def each(self) -> tuple["Job", ...]:
+        """Return the job as it is for each of its accounts; itself where there are no several."""
+        return tuple(self.of_account(one) for one in self.accounts) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class LoadedJob:
 
     `safety` is there in both cases, because reading the sources needs it.
     `selection` is what of its targets the caller wants, all of them unless narrowed.
+    `accounts` are the names of its accounts, if it has several.
     """
 
     job: Job | None
@@ -82,6 +99,7 @@ class LoadedJob:
     safety: Safety
     problems: tuple[Problem, ...]
     selection: Selection = field(default_factory=Selection)
+    accounts: tuple[str, ...] = ()
 
 
 def load_job(path: str | Path) -> LoadedJob:
@@ -90,8 +108,8 @@ def load_job(path: str | Path) -> LoadedJob:
     if reading.tree is None:
         return LoadedJob(None, (), (), {}, Safety(), reading.problems)
     partial = validate(reading.tree)
-    steps = [*steps_of(partial.actions, reading.tree)]
-    sources = [*sources_of(partial.targets, reading.tree, partial.file.name or Path(path).stem)]
+    steps, accounts = [*steps_of(partial.actions, reading.tree)], account_names(reading.tree)
+    sources = [*sources_of(partial.targets, reading.tree, partial.file.name or Path(path).stem, accounts)]
     later = [
         *partial.problems,
         *(found for found in (*steps, *sources) if isinstance(found, Problem)),
@@ -108,6 +126,7 @@ def load_job(path: str | Path) -> LoadedJob:
         partial.file.vars,
         Safety(**_values(partial.file.safety)),
         tuple(sorted(problems, key=_position)),
+        accounts=accounts,
     )
     return loaded if problems else _with_job(loaded, partial.file, reading.tree.digest, Path(path))
 
@@ -140,11 +159,12 @@ def _safety(file: JobFile, loaded: LoadedJob) -> Safety:
 
 
 def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> LoadedJob:
+    accounts = accounts_of(file, path.parent)
     job = Job(
         name=file.name or path.stem,
         path=path,
         digest=digest,
-        api=_api(file, path.parent),
+        api=accounts[0].api if accounts else api_of(file.api, path.parent),
         vars=loaded.vars,
         timezone=file.timezone,
         steps=loaded.steps,
@@ -159,8 +179,9 @@ def _with_job(loaded: LoadedJob, file: JobFile, digest: str, path: Path) -> Load
         reports=file.reports,
         hooks=located(Hooks(**_values(file.hooks)), path.parent),
         notify=tuple(replace(one, url=located_secret(one.url, path.parent)) for one in file.notify),
+        accounts=accounts,
     )
-    return LoadedJob(job, loaded.steps, loaded.sources, loaded.vars, loaded.safety, ())
+    return replace(loaded, job=job)
 
 
 def _values(block: Block) -> dict[str, Any]:
@@ -168,19 +189,9 @@ def _values(block: Block) -> dict[str, Any]:
     return dict(block)
 
 
-def _api(file: JobFile, folder: Path) -> Api:
-    return Api(file.api.url, _located(file.api.token, folder), _located(file.api.key, folder))
-
-
-def _located(secret: SecretRef | None, folder: Path) -> SecretRef | None:
-    """Return a reference whose file is relative to the job file's folder."""
-    if secret is None or secret.source is SecretSource.ENV:
-        return secret
-    return SecretRef(SecretSource.FILE, str(folder / secret.name))
-
-
 def _whole_problems(partial: Partial, tree: Tree) -> Iterator[Problem]:
     """Yield the problems that no single entry has."""
+    yield from account_problems(tree)
     yield from _report_problems(partial.file.reports, tree)
     has_period = any("period_start" in _parameters_of(entry.action) for entry in partial.actions.values())
     for position, report in enumerate(partial.file.reports):

@@ -9,12 +9,15 @@ from pydantic import BaseModel
 from bulkip.actions import ACTIONS, checks
 from bulkip.actions.action import Action, Parameter, Rendered, as_given
 from bulkip.model import JsonValue
+from bulkip.owners import FIELD
+from bulkip.settings.block import Block
 from bulkip.settings.jsonvalues import (
     ADDRESS,
     EXPRESSION,
     LONGEST,
     NETWORK,
     PERIOD,
+    RANGE,
     TEMPLATE,
     TEXT,
     VALUES,
@@ -26,7 +29,7 @@ from bulkip.settings.jsonvalues import (
     text,
 )
 from bulkip.settings.keywords import KEYS
-from bulkip.settings.schema import ENTRIES, ActionEntry, Block, RowEntry
+from bulkip.settings.schema import BLOCKS, ENTRIES, ActionEntry, RowEntry
 from bulkip.settings.written import written
 
 _ID: Final = number_or_text("integer", "[1-9][0-9]{0,9}", minimum=1, maximum=9_999_999_999)
@@ -65,6 +68,7 @@ _EXACT: Final = MappingProxyType[str, Schema](
     {
         "targets.ip": ADDRESS,
         "targets.cidr": NETWORK,
+        "targets.range": RANGE,
         "targets.id": _ID,
         "targets.location": _CODE,
         "targets.exclude_special": _SWITCH,
@@ -97,7 +101,8 @@ def key_schema(model: type[Block], name: str, path: str) -> Schema:
     """Return what a key may hold; one that need not be there may be null, and has a default."""
     kind, field = kind_of(model, name), model.model_fields[name]
     if isinstance(kind, type) and issubclass(kind, Block):
-        return closed(kind, path.partition(".")[0])
+        inner = closed(kind, name if name in BLOCKS else path.partition(".")[0])
+        return inner if field.is_required() else or_null(inner)
     schema = _EXACT.get(path) or VALUES[kind]
     if field.is_required():
         return schema
@@ -108,11 +113,13 @@ def key_schema(model: type[Block], name: str, path: str) -> Schema:
 def closed(model: type[Block], block: str) -> Schema:
     """Return the schema of a mapping; only a row may have keys that nobody foresaw."""
     required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
+    is_row = issubclass(model, RowEntry)
+    own: Schema = {FIELD: {"description": KEYS[f"{block}.{FIELD}"], **or_null(TEXT)}} if is_row else {}
     return {
         "type": "object",
         **({"required": [*required]} if required else {}),
-        "properties": properties_of(model, block),
-        "additionalProperties": or_null(TEXT) if issubclass(model, RowEntry) else False,
+        "properties": {**properties_of(model, block), **own},
+        "additionalProperties": or_null(TEXT) if is_row else False,
     }
 
 

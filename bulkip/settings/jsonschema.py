@@ -5,11 +5,12 @@ loader takes; of what the loader refuses it refuses what a schema can see.
 """
 
 from bulkip.actions import ACTIONS
+from bulkip.settings.jobaccounts import NAME
 from bulkip.settings.jsonentries import action_schema, closed, key_schema, target_schema
 from bulkip.settings.jsonvalues import VALUES, Schema, or_null
 from bulkip.settings.keywords import KEYS
 from bulkip.settings.reportfields import Report
-from bulkip.settings.schema import BLOCKS, JobFile
+from bulkip.settings.schema import BLOCKS, AccountBlock, JobFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,6 +38,12 @@ def _content(name: str) -> Schema:
     match name:
         case "targets":
             return {"type": ["array", "null"], "items": {"$ref": "#/$defs/target"}}
+        case "accounts":
+            return {
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": f"^{NAME}$"},
+                "additionalProperties": closed(AccountBlock, "accounts"),
+            }
         case "actions":
             return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/action"}}
         case "reports":

@@ -85,6 +85,7 @@ SHARE: Final = number_or_text("integer", f"{_COUNT}|{_PERCENT}", minimum=0, maxi
 STATUS: Final[Schema] = {"enum": [status.value for status in Status]}
 ADDRESS: Final = text(rf"\s*{_ADDRESS}\s*")
 NETWORK: Final = text(rf"\s*{_NETWORK}\s*")
+RANGE: Final = text(rf"\s*{_ADDRESS}\s*-\s*{_ADDRESS}\s*")
 EXPRESSION: Final = text(rf"\s*!?\s*(?:{_ADDRESS}|{_NETWORK}|{_ADDRESS}\s*-\s*{_ADDRESS})\s*")
 PERIOD: Final = text(rf"{_WORDS}|{_STRETCH}|{_MOMENT}\.\.{_MOMENT}|{TEMPLATE}", maxLength=LONGEST)
 _REPORTS = "|".join(REPORT_FORMATS)

@@ -33,7 +33,8 @@ def of_shard(job: Job, shard: Shard | None) -> Job:
     """Return one shard of a whole job, with its share of the limits; a job that is one already stays so."""
     if shard is None or job.shard is not None:
         return job
-    return replace(job, shard=shard, limits=share_of_limits(job.limits, shard))
+    accounts = tuple(replace(one, limits=share_of_limits(one.limits, shard)) for one in job.accounts)
+    return replace(job, shard=shard, limits=share_of_limits(job.limits, shard), accounts=accounts)
 
 
 def _refuse_unknown(loaded: LoadedJob, filters: Filters) -> None:

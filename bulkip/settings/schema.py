@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
 from bulkip.settings import alerts
 from bulkip.settings import fields as f
+from bulkip.settings.block import Block
 from bulkip.settings.reportfields import Report
 from bulkip.sources import LEFT_BEHIND
 
@@ -18,24 +19,6 @@ _TIMEOUTS = Timeouts()
 _SAFETY = Safety()
 _ROLLOUT = Rollout()
 _VERIFY = Verify()
-
-
-class Block(BaseModel):
-    """A mapping of the job file: unknown keys are refused, null means not set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)
-
-    @classmethod
-    def known_keys(cls) -> list[str]:
-        """Return the keys as they stand in YAML."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, node: Any) -> Any:
-        entries = f.mapping(node, "keys to values")
-        known = entries.keys() if cls.model_config.get("extra") == "allow" else cls.known_keys()
-        return {key: value for key, value in entries.items() if value is not None or key not in known}
 
 
 class ApiBlock(Block):
@@ -54,6 +37,13 @@ class LimitsBlock(Block):
     concurrency: f.Places = _LIMITS.concurrency
     adaptive: f.Flag = _LIMITS.adaptive
     max_retry_after_s: f.Wait = Field(default=_LIMITS.max_retry_after_s, alias="max_retry_after")
+
+
+class AccountBlock(Block):
+    """One of several accounts: its API and its secret, and how fast that may be called."""
+
+    api: ApiBlock = ApiBlock()
+    limits: LimitsBlock = LimitsBlock()
 
 
 class RetryBlock(Block):
@@ -171,26 +161,38 @@ class CidrEntry(RowEntry):
     hosts: f.Hosts = "all"
 
 
-class CsvEntry(Block):
+class RangeEntry(RowEntry):
+    """One range of addresses with fields."""
+
+    range: f.Filled
+
+
+class AccountEntry(Block):
+    """A target that may say whose its addresses are; in a row that is a field."""
+
+    account: f.Line | None = None
+
+
+class CsvEntry(AccountEntry):
     """A CSV file of targets."""
 
     csv: f.Line
     delimiter: f.Delimiter = ","
 
 
-class JsonlEntry(Block):
+class JsonlEntry(AccountEntry):
     """A file with one JSON object a line."""
 
     jsonl: f.Line
 
 
-class TextEntry(Block):
+class TextEntry(AccountEntry):
     """A file with one address a line."""
 
     text: f.Line
 
 
-class StdinEntry(Block):
+class StdinEntry(AccountEntry):
     """Targets that are piped in."""
 
     stdin: f.StdinFormat
@@ -205,13 +207,13 @@ class FreeIpsBlock(Block):
     exclude_special: f.Filled | None = None
 
 
-class FreeIpsEntry(Block):
+class FreeIpsEntry(AccountEntry):
     """The addresses that are free when the plan is made."""
 
     free_ips: FreeIpsBlock
 
 
-class RunEntry(Block):
+class RunEntry(AccountEntry):
     """The addresses that an earlier run left at a status."""
 
     run: f.RunName
@@ -221,6 +223,7 @@ class RunEntry(Block):
 ENTRIES: dict[str, type[Block]] = {
     "ip": IpEntry,
     "cidr": CidrEntry,
+    "range": RangeEntry,
     "csv": CsvEntry,
     "jsonl": JsonlEntry,
     "text": TextEntry,
@@ -241,6 +244,7 @@ TargetEntry = Annotated[
     Annotated[PlainEntry, Tag("plain")]
     | Annotated[IpEntry, Tag("ip")]
     | Annotated[CidrEntry, Tag("cidr")]
+    | Annotated[RangeEntry, Tag("range")]
     | Annotated[CsvEntry, Tag("csv")]
     | Annotated[JsonlEntry, Tag("jsonl")]
     | Annotated[TextEntry, Tag("text")]
@@ -257,6 +261,7 @@ class JobFile(Block):
     version: f.Version
     name: f.Line | None = None
     api: ApiBlock = ApiBlock()
+    accounts: dict[str, AccountBlock] = Field(default_factory=dict)
     vars: f.Variables = Field(default_factory=dict)
     timezone: f.Zone = "UTC"
     targets: tuple[TargetEntry, ...] = ()

@@ -1,6 +1,7 @@
 """What the entries of `targets` mean: a source each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -8,6 +9,8 @@ from bulkip.actions import ACTIONS
 from bulkip.actions.action import Allow, ParameterError
 from bulkip.jobfile import NodePath, Tree
 from bulkip.model import Place, Problem
+from bulkip.owners import FIELD
+from bulkip.settings.jobaccounts import account_of
 from bulkip.settings.schema import (
     CidrEntry,
     CsvEntry,
@@ -16,6 +19,7 @@ from bulkip.settings.schema import (
     IpEntry,
     JsonlEntry,
     PlainEntry,
+    RangeEntry,
     RunEntry,
     StdinEntry,
     TargetEntry,
@@ -34,11 +38,13 @@ from bulkip.sources import (
 )
 
 
-def sources_of(targets: Mapping[int, TargetEntry], tree: Tree, job: str) -> Iterator[Source | Problem]:
+def sources_of(
+    targets: Mapping[int, TargetEntry], tree: Tree, job: str, accounts: Sequence[str] = ()
+) -> Iterator[Source | Problem]:
     """Yield what each target names, and what is wrong with it.
 
     Input files are relative to the job file's folder; `job` is the name by
-    which earlier runs of the job are known.
+    which earlier runs of the job are known, `accounts` are those it has.
     """
     stdin: Place | None = None
     for position, entry in targets.items():
@@ -49,7 +55,22 @@ def sources_of(targets: Mapping[int, TargetEntry], tree: Tree, job: str) -> Iter
                 yield Problem(place, message)
                 continue
             stdin = place
-        yield from _source(entry, tree, position, job)
+        account = account_of(entry, tree, position, accounts)
+        if isinstance(account, Problem):
+            yield account
+        else:
+            for source in _source(entry, tree, position, job):
+                yield source if isinstance(source, Problem) else _owned(source, account)
+
+
+def _owned(source: Source, account: str) -> Source:
+    """Return a source of an account, which is no field of its row then; a job without keeps that."""
+    if not account:
+        return source
+    if isinstance(source, AddressSource) and source.fields is not None:
+        own = {name: value for name, value in source.fields.items() if name != FIELD}
+        return replace(source, fields=own, account=account)
+    return replace(source, account=account)
 
 
 def _source(entry: TargetEntry, tree: Tree, position: int, job: str) -> Iterator[Source | Problem]:
@@ -62,6 +83,8 @@ def _source(entry: TargetEntry, tree: Tree, position: int, job: str) -> Iterator
         case CidrEntry():
             place, usable = tree.place((*path, "cidr")), entry.hosts == "usable"
             yield AddressSource(entry.cidr, place, "cidr", usable, entry.fields())
+        case RangeEntry():
+            yield AddressSource(entry.range, tree.place((*path, "range")), "range", fields=entry.fields())
         case CsvEntry() | JsonlEntry() | TextEntry():
             yield _list(entry, tree, path)
         case StdinEntry():

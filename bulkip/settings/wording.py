@@ -10,7 +10,7 @@ from bulkip.characters import quoted
 from bulkip.jobfile import NodePath, Tree
 from bulkip.model import Problem
 from bulkip.settings.fields import did_you_mean
-from bulkip.settings.schema import BLOCKS, ENTRIES, ActionEntry, FreeIpsBlock, JobFile
+from bulkip.settings.schema import BLOCKS, ENTRIES, AccountBlock, ActionEntry, FreeIpsBlock, JobFile
 
 
 def problems_of(error: ValidationError, tree: Tree) -> Iterator[Problem]:
@@ -76,7 +76,9 @@ def _known(loc: tuple[int | str, ...]) -> list[str]:
             return FreeIpsBlock.known_keys()
         case ("targets", int(), str(kind)):
             return ENTRIES[kind].known_keys()
-        case (str(block),) if block in BLOCKS:
+        case ("accounts", str()):
+            return AccountBlock.known_keys()
+        case ("accounts", str(), str(block)) | (str(block),) if block in BLOCKS:
             return BLOCKS[block].known_keys()
         case _:
             return JobFile.known_keys()

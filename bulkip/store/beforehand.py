@@ -13,13 +13,14 @@ from bulkip.store.workleft import WorkLeft
 
 RIVALS = f"""
 WITH main AS (
-  SELECT item.number, item.ip, sought.item IS NOT NULL AS was_sought,
+  SELECT item.number, item.account, item.ip, sought.item IS NOT NULL AS was_sought,
     COALESCE(sought.server, json_extract(item.form, '$.id')) AS server {ITEMS}
   WHERE item.action = 'set_main' AND item.skip IS NULL AND json_extract(item.form, '$.main') <> '0'
     AND (result.status IS NULL OR result.status IN ('{Status.CHANGED}', '{Status.UNCHANGED}'))
 )
 SELECT number, server FROM main WHERE was_sought AND server <> '{LOOKUP}'
-AND server IN (SELECT server FROM main GROUP BY server HAVING COUNT(DISTINCT ip) > 1) ORDER BY number
+AND server IN (SELECT server FROM main WHERE account = ? GROUP BY server HAVING COUNT(DISTINCT ip) > 1)
+AND account = ? ORDER BY number
 """
 
 
@@ -34,6 +35,11 @@ class Sought:
 class Beforehand(WorkLeft):
     """Owns a reading connection that knows what is to be found out, and what was found out so far."""
 
+    @property
+    def place(self) -> int:
+        """The number that the part's items have for their account, 0 in a job without several."""
+        return self.part.account or 0
+
     def lookups_left(self) -> int:
         """Count the addresses whose server is still to be found."""
         return self._number(
@@ -42,9 +48,11 @@ class Beforehand(WorkLeft):
 
     def account(self) -> tuple[int, tuple[str, ...]]:
         """Return how many servers the account is known to have, and which were not looked into yet."""
+        unseen = "SELECT id FROM server WHERE account = ? AND NOT shown ORDER BY id"
         with storage_errors(self.path):
-            (count,) = self._db.execute("SELECT COUNT(*) FROM server").fetchone()
-            rows = self._db.execute("SELECT id FROM server WHERE NOT shown ORDER BY id").fetchall()
+            sql = "SELECT COUNT(*) FROM server WHERE account = ?"
+            (count,) = self._db.execute(sql, (self.place,)).fetchone()
+            rows = self._db.execute(unseen, (self.place,)).fetchall()
         return int(count), tuple(server for (server,) in rows)
 
     def to_look_up(self, after: int, most: int) -> list[Sought]:
@@ -65,15 +73,15 @@ class Beforehand(WorkLeft):
     def _holders(self, addresses: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the servers that are known to have each address."""
         marks = ",".join("?" * len(addresses))
-        sql = f"SELECT ip, server FROM holding WHERE ip IN ({marks}) ORDER BY ip, server"
+        sql = f"SELECT ip, server FROM holding WHERE account = ? AND ip IN ({marks}) ORDER BY ip, server"
         with storage_errors(self.path):
-            rows = self._db.execute(sql, tuple(addresses)).fetchall()
+            rows = self._db.execute(sql, (self.place, *addresses)).fetchall()
         return {ip: tuple(server for _, server in group) for ip, group in groupby(rows, lambda row: row[0])}
 
     def rival_mains(self) -> list[tuple[PlannedItem, str]]:
         """Return the writes that would give a server a second main address, each with the server found."""
         with storage_errors(self.path):
-            found = dict(self._db.execute(RIVALS).fetchall())
+            found = dict(self._db.execute(RIVALS, (self.place, self.place)).fetchall())
         return [(one, found[one.item.number]) for one in self._numbered(found)]
 
     def _numbered(self, numbers: Iterable[int]) -> list[PlannedItem]:

@@ -33,6 +33,7 @@ _WORDS = {
     "attempt": {"purpose": Purpose, "error_class": ErrorClass},
     "result": {"status": Status, "error_class": ErrorClass},
 }
+_ACCOUNTS = "(SELECT COALESCE(json_array_length(value, '$.accounts'), 0) FROM run WHERE name = 'settings')"
 _END_OF_TIME = 253_402_300_799  # the last second that has a date
 
 
@@ -77,6 +78,10 @@ def _faults() -> Iterator[tuple[str, str]]:
                 f"{table}.{name} is a word that there is not",
                 _where(table, name, f"{name} NOT IN ({known})"),
             )
+    yield (
+        "item.account is none of the run's",
+        f"SELECT 1 FROM item WHERE account NOT BETWEEN 0 AND {_ACCOUNTS}",
+    )
     yield "pages of the file were changed", "SELECT 1 FROM pragma_quick_check(1) WHERE quick_check <> 'ok'"
 
 

@@ -1,17 +1,16 @@
 """What a run finds out before its first write, as statements: servers, what they hold, where names lead."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bulkip.model import Item
 from bulkip.proof import Lead, Leading
 from bulkip.store.questions import ITEMS, UNTRACED
 from bulkip.store.statements import HOLDING, LEAD, SERVER, SERVERS, SHOWN, UNREAD, Statement
 
-NOT_LED = (
-    f"INSERT INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS} WHERE {UNTRACED} "
-    "ON CONFLICT DO NOTHING"
-)
+NOT_LED = f"""
+INSERT INTO lead SELECT item.number, '{Leading.UNKNOWN}', ? {ITEMS}
+WHERE {UNTRACED} AND item.account = ? ON CONFLICT DO NOTHING
+"""
 
 
 def found_server(item: Item, server: str) -> Statement:
@@ -19,14 +18,15 @@ def found_server(item: Item, server: str) -> Statement:
     return SERVER, (server, item.ip), item
 
 
-def account_servers(servers: Iterable[str]) -> Statement:
-    """Return which servers the account has."""
-    return SERVERS, (json.dumps([*servers]),), None
+def account_servers(account: int, servers: Iterable[str]) -> Iterator[Statement]:
+    """Yield which servers an account has."""
+    yield from ((SERVERS, (account, server), None) for server in servers)
 
 
-def held_addresses(server: str, addresses: Iterable[str]) -> tuple[Statement, Statement]:
-    """Return which addresses a server has, and that it was asked: in this order."""
-    return (HOLDING, (server, json.dumps([*addresses])), None), (SHOWN, (server,), None)
+def held_addresses(account: int, server: str, addresses: Iterable[str]) -> Iterator[Statement]:
+    """Yield which addresses a server has, and that it was asked: in this order."""
+    yield from ((HOLDING, (account, ip, server), None) for ip in addresses)
+    yield SHOWN, (account, server), None
 
 
 def left_unread(item: Item, reason: str) -> Statement:
@@ -39,6 +39,6 @@ def found_lead(item: Item, lead: Lead) -> Statement:
     return LEAD, (item.number, lead.leading, lead.reason), item
 
 
-def no_more_leads(reason: str) -> Statement:
-    """Return that nobody is asked about the names that are left, and why."""
-    return NOT_LED, (reason,), None
+def no_more_leads(reason: str, account: int) -> Statement:
+    """Return that nobody is asked about the names of an account that are left, and why."""
+    return NOT_LED, (reason, account), None

@@ -36,12 +36,14 @@ class Writing:
 
     The addresses of a step that is `sparing` may not all get the same PTR value.
     Of a job that is divided all items are looked at, and those of a `shard` are kept.
+    `accounts` are the names of its accounts, if it has several.
     """
 
     actions: frozenset[str]
     shown: frozenset[str]
     sparing: frozenset[str] = frozenset()
     shard: Shard | None = None
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _fill_tables(
     make_tables(connection)
     tally = _Tally()
     keepers, values = Keepers(connection, now), SharedValues(writing.sparing)
-    items = ItemTable(connection, writing.actions, writing.shown)
+    items = ItemTable(connection, writing.actions, writing.shown, writing.accounts)
     found = _take(stream, items, keepers, values, tally)
     for problem in chain(found, _once(connection, items), values.problems(connection)):
         tally.note(problem)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring as quoted
 from typing import Final, TypeAlias
 
@@ -12,19 +12,19 @@ from bulkip.store.sharedvalues import place_of
 
 _Row: TypeAlias = tuple[int, int, str, str | None, str, str, str | None]
 """What the items of a step do not share: number, chain, key, address, form, source, skip."""
-_Met: TypeAlias = tuple[int, int, str, str | None, str, str, str, str]
-"""What counts where items meet: number, chain, key, skip, source, form, address, step."""
+_Met: TypeAlias = tuple[int, int, str, str | None, str, str, int, str, str]
+"""What counts where items meet: number, chain, key, skip, source, form, account, address, step."""
 
 MOVE = "INSERT OR REPLACE INTO moved VALUES (?,?)"
 
-INSERT: Final = ManyRows("INSERT INTO item VALUES", "({},{},{},?1,?2,?3,?4,{},{},{},{},0)", shared=4)
+INSERT: Final = ManyRows("INSERT INTO item VALUES", "({},{},{},?1,?2,?3,?4,{},{},{},{},0,?5)", shared=5)
 MEETING = """
 CREATE INDEX meeting ON item (ip, step, number);
 CREATE TEMP TABLE late (number INTEGER PRIMARY KEY);
 INSERT INTO late SELECT number FROM item WHERE ip IS NOT NULL AND (ip, step) IN
   (SELECT ip, step FROM item GROUP BY ip, step HAVING COUNT(*) > 1)
 """
-ROW = "SELECT number, chain, key, skip, source, form, ip, step FROM"
+ROW = "SELECT number, chain, key, skip, source, form, account, ip, step FROM"
 LATE = f"{ROW} late CROSS JOIN item USING (number) WHERE number > ? ORDER BY number LIMIT ?"
 HELD = f"{ROW} item WHERE ip = ? AND step = ? ORDER BY number LIMIT 1"
 REPLACE = "UPDATE item SET number = ?, chain = ? WHERE number = ?"
@@ -35,32 +35,38 @@ class ItemTable:
     """Owns the items that are not written yet, by step, and counts those that repeat others."""
 
     def __init__(
-        self, connection: sqlite3.Connection, writing: frozenset[str], shown: frozenset[str]
+        self,
+        connection: sqlite3.Connection,
+        writing: frozenset[str],
+        shown: frozenset[str],
+        accounts: Sequence[str] = (),
     ) -> None:
         """Write through this connection; `writing` and `shown` are the actions that are marked so."""
         self._connection = connection
         self._marks = (writing, shown)
-        self._rows: dict[tuple[str, str], list[_Row]] = {}
+        self._accounts = ("", *accounts)
+        self._rows: dict[tuple[str, str, str], list[_Row]] = {}
+        self._torn = 0  # the chain whose address was last told to be named for two accounts
         self.repeated = 0
 
     @property
     def steps(self) -> Collection[tuple[str, str]]:
         """The steps that there are, each with its action."""
-        return self._rows.keys()
+        return {(step, action) for step, action, _ in self._rows}
 
     def take(self, item: Item) -> None:
         """Take an item; what is kept of it is its row, an item would hold its target too."""
         row = (item.number, item.chain, item.key, item.ip, _text(item.form), item.source, item.skip)
         try:
-            self._rows[item.step, item.action].append(row)
+            self._rows[item.step, item.action, item.account].append(row)
         except KeyError:
-            self._rows[item.step, item.action] = [row]
+            self._rows[item.step, item.action, item.account] = [row]
 
     def write(self) -> None:
         """Write what was taken since the last time."""
-        for step, rows in self._rows.items():
-            marks = (int(step[1] in actions) for actions in self._marks)
-            INSERT.insert(self._connection, rows, *step, *marks)
+        for (step, action, account), rows in self._rows.items():
+            marks = (int(action in actions) for actions in self._marks)
+            INSERT.insert(self._connection, rows, step, action, *marks, self._accounts.index(account))
             rows.clear()
 
     def meet(self) -> Iterator[Problem]:
@@ -78,8 +84,16 @@ class ItemTable:
 
     def _meet_again(self, row: _Met, held: _Met) -> Iterator[Problem]:
         """Decide what a second row for the same address and step means."""
-        number, chain, key, skip, source, form, ip, _ = row
-        first, first_chain, held_key, held_skip, held_source, held_form, *_ = held
+        number, chain, key, skip, source, form, account, ip, _ = row
+        first, first_chain, held_key, held_skip, held_source, held_form, held_account, *_ = held
+        if account != held_account:
+            self._connection.execute("DELETE FROM item WHERE number = ?", (number,))
+            if chain != self._torn:  # once, although every step has met
+                own, other = self._accounts[account], self._accounts[held_account]
+                text = f"{ip} is named for account `{own}` here and for `{other}` at {held_source}; keep one"
+                yield Problem(place_of(source), text)
+            self._torn = chain
+            return
         if held_skip and not skip and key != held_key:
             # the first row was left out by `when`; this one takes its place among the items
             self._connection.execute("DELETE FROM item WHERE number = ?", (first,))

@@ -132,10 +132,11 @@ CHECKS: tuple[Check, ...] = (
           "SELECT number, NULL FROM item WHERE key IN "
           "(SELECT key FROM item GROUP BY key HAVING COUNT(*) > 1)"),
     Check(Law.L1, "its key does not fit what it is to do", _TAMPERED,
-          "SELECT number, NULL FROM item WHERE NOT keyed(key, step, action, ip, form, skip)"),
+          "SELECT number, NULL FROM item WHERE NOT keyed(key, step, action, ip, form, skip, account)"),
     Check(Law.L1, "it stands in no chain that a run would come to", _TAMPERED,
           "SELECT number, NULL FROM item WHERE chain < 1 OR chain > number OR EXISTS "
-          "(SELECT 1 FROM item AS head WHERE head.number = item.chain AND head.ip IS NOT item.ip)"),
+          "(SELECT 1 FROM item AS head WHERE head.number = item.chain "
+          "AND (head.ip IS NOT item.ip OR head.account <> item.account))"),
     Check(Law.L2, "the write does not say which value it wanted and which one was seen before", _READ_BACK,
           f"{_CALLS} {_SETS_PTR} AND purpose = '{Purpose.CALL}' AND (wanted IS NULL OR seen IS NULL)"),
     Check(Law.L2, "calls before this one are missing", _READ_BACK,

@@ -1,7 +1,7 @@
 """What a start knows of an item when it takes it up: the plan, and what earlier starts came to."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +43,14 @@ _item = maker_of(Item)
 _read_json = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, too
 
 
-def planned_item(row: Iterable[Any]) -> PlannedItem:
-    """Return an item from the columns of `PLANNED_COLUMNS`."""
+def planned_item(row: Iterable[Any], accounts: Sequence[str]) -> PlannedItem:
+    """Return an item from the columns of `PLANNED_COLUMNS`; of the accounts it has one by its place."""
     number, chain, key, step, action, ip, form, source, skip, generation, *known = row
-    names, read_at, status, attempts, found, unread = known
+    names, read_at, status, attempts, found, unread, place = known
     tries = attempts or 0  # looked up once for three answers: how many, and two flags about the doubts
+    account = accounts[place]
     return PlannedItem(
-        _item(number, chain, key, step, action, ip, _read_json(form)[0], source, skip),
+        _item(number, chain, key, step, action, ip, _read_json(form)[0], source, skip, None, None, account),
         generation,
         None if names is None else Before(tuple(_read_json(names)[0]), read_at),
         None if status is None else Status(status),

@@ -106,7 +106,7 @@ SELECT item.number, item.key, item.action, item.ip, json_remove({FORM}) AS form,
     (SELECT MIN(sent_at) FROM attempt WHERE attempt.item = item.number)) AS started_at,
   CASE WHEN result.settled_at IS NULL
     THEN (SELECT MAX(finished_at) FROM attempt WHERE attempt.item = item.number) END AS answered_at,
-  result.settled_at, item.writes
+  result.settled_at, item.writes, item.account
 """
 PROOF_COLUMNS = "proof.findings, proof.mode AS proof_mode, proof.decided AS proof_decided, proof.proved_at"
 PLANNED_COLUMNS = f"""
@@ -115,7 +115,7 @@ SELECT item.number, item.chain, item.key, item.step, item.action, item.ip, {FORM
   (SELECT MAX(attempt.number) * 4 + MAX(CASE WHEN NOT attempt.in_doubt THEN 0
     WHEN attempt.outcome = 'refused' THEN 3 ELSE 2 END) FROM attempt WHERE attempt.item = item.number),
   sought.server IS NOT NULL,
-  (SELECT reason FROM unread WHERE unread.item = item.number)
+  (SELECT reason FROM unread WHERE unread.item = item.number), item.account
 """
 TROUBLES = f"""
 SELECT first.error_class, first.times, item.ip, result.message FROM (

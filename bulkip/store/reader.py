@@ -49,6 +49,7 @@ class RunReader:
         """Open the store of a run; raises StoreError when it is none of ours."""
         self.home = home
         self.path = place_of(home)
+        self._accounts: tuple[str, ...] | None = None
         self._db = open_home(home, "ro")
 
     def __enter__(self) -> Self:
@@ -78,6 +79,13 @@ class RunReader:
         """Return what was known of the run from its first moment."""
         with storage_errors(self.path):
             return RunHeader.of(dict(self._db.execute("SELECT name, value FROM run").fetchall()))
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the run by the numbers that items have; 0 is that of a job without several."""
+        if self._accounts is None:
+            self._accounts = ("", *self.header().accounts)
+        return self._accounts
 
     def remembered(self, name: str) -> JsonValue:
         """Return a fact the run kept about itself; None when it never did."""
@@ -225,18 +233,19 @@ class RunReader:
 
     def items_known(self) -> Iterator[tuple[Item, tuple[str, ...] | None]]:
         """Yield the items of the plan, in order, with the PTR names last known to be there."""
-        columns = f"{PLANNED_COLUMNS}, COALESCE(result.names, reading.names)"
+        columns, accounts = f"{PLANNED_COLUMNS}, COALESCE(result.names, reading.names)", self.accounts
         for row in self._pages(f"{columns} {ITEMS} ORDER BY item.number", ()):
             *planned, names = row
-            yield planned_item(planned).item, None if names is None else tuple(json.loads(names))
+            yield planned_item(planned, accounts).item, None if names is None else tuple(json.loads(names))
 
     def items_planned(self) -> Iterator[PlannedItem]:
         """Yield the items of the plan, in order, with what is known of each."""
         return self._planned("ORDER BY item.number", ())
 
     def _planned(self, tail: str, values: tuple[int | float | str, ...]) -> Iterator[PlannedItem]:
+        accounts = self.accounts
         for row in self._pages(f"{PLANNED_COLUMNS} {ITEMS} {tail}", values):
-            yield planned_item(row)
+            yield planned_item(row, accounts)
 
     def _pages(self, sql: str, values: tuple[int | float | str, ...]) -> Iterator[StoredRow]:
         """Yield rows a page at a time; only the store's own errors are translated, not those of the taker."""

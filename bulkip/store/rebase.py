@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bulkip.errors import UsageError
 from bulkip.store.files import sync
-from bulkip.store.schema import storage_errors, store_path
+from bulkip.store.schema import RunHeader, storage_errors, store_path
 
 MATCHES = """
 CREATE TEMP TABLE match AS SELECT fresh.number AS fresh, old.number AS old, old.generation
@@ -72,6 +72,10 @@ def replace_store(fresh_dir: Path, run_dir: Path) -> None:
         sync(run_dir)
 
 
+def _accounts(connection: sqlite3.Connection, run: str) -> tuple[str, ...]:
+    return RunHeader.of(dict(connection.execute(f"SELECT name, value FROM {run}.run").fetchall())).accounts
+
+
 def _carry(connection: sqlite3.Connection, run_dir: Path) -> int:
     connection.execute("BEGIN")
     connection.execute(MATCHES)
@@ -83,6 +87,9 @@ def _carry(connection: sqlite3.Connection, run_dir: Path) -> int:
         )
     for statement in CARRY_OVER.split(";"):
         connection.execute(statement)
+    if _accounts(connection, "main") != _accounts(connection, "before"):
+        connection.execute("DELETE FROM server")  # their accounts had other numbers: it is found out again
+        connection.execute("DELETE FROM holding")
     (matched,) = connection.execute("SELECT COUNT(*) FROM match").fetchone()
     connection.execute("COMMIT")
     # a write-ahead log that is left beside the old store would be read as that of the new one

@@ -1,8 +1,9 @@
 """Does a run store keep the laws of a run? Recounted from its rows alone, whoever wrote them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class Recount(RunHistory):
         database = self._db
         if not isinstance(database, FileDatabase):
             raise StoreError(f"{run_dir}: only a run in a folder of its own is recounted")
-        for name, function in _functions(writing, known).items():
+        names = ("", *self.header().accounts)
+        for name, function in _functions(writing, known, names).items():
             database.connection.create_function(name, -1, function, deterministic=True)
         self._allowed = {start: (_parsed(kept), own) for start, kept, own in self._select(_ALLOWED)}
         database.connection.create_function("allowed", 2, self._most)
@@ -149,11 +151,11 @@ def counts_of(by_status: Mapping[str, int]) -> dict[Status, int]:
     return {status: by_status[status] for status in Status if status in by_status}
 
 
-def _functions(writing: frozenset[str], known: frozenset[str]) -> dict[str, Any]:
+def _functions(writing: frozenset[str], known: frozenset[str], accounts: Sequence[str]) -> dict[str, Any]:
     """Return what SQL cannot say by itself; a text that cannot be read is nobody's fault but the store's."""
     return {
         "readable": _readable,
-        "keyed": _keyed,
+        "keyed": partial(_keyed, accounts),
         "wants": _wants,
         "known": lambda action, writes: action in known and bool(writes) == (action in writing),
     }
@@ -166,13 +168,16 @@ def _readable(text: object, kind: str) -> bool:
     return isinstance(value, _KINDS[kind]) and all(isinstance(one, str) for one in inner)
 
 
-def _keyed(*columns: object) -> bool | None:
+def _keyed(accounts: Sequence[str], *columns: object) -> bool | None:
     """Say whether a key is the digest of its item's content; None when that cannot be read."""
-    key, step, action, ip, form, skip = columns
+    key, step, action, ip, form, skip, place = columns
+    if not (isinstance(place, int) and 0 <= place < len(accounts)):
+        return False
     content = _parsed(form) if skip is None else {"when": skip}
     if not isinstance(content, dict) or not _readable(json.dumps(content), "object"):
         return None
-    return bool(key == key_of(str(step), str(action), None if ip is None else str(ip), content))
+    address = None if ip is None else str(ip)
+    return bool(key == key_of(str(step), str(action), address, content, accounts[place]))
 
 
 def _wants(form: object, names: object) -> bool | None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from bulkip.characters import FORBIDDEN
 from bulkip.errors import StoreError
 from bulkip.model import JsonValue
-from bulkip.policy import CHECK
+from bulkip.policy import ACCOUNTS, CHECK
 from bulkip.shards import MERGED
 from bulkip.store.home import DatabaseError, Home
 
 APPLICATION_ID = 0x62756C6B  # "bulk", so that `file` and we can tell a run store from any other SQLite file
-VERSION = 6
+VERSION = 7
 FILE_NAME = "run.db"
 
 CELL_END = "\x1f"
@@ -23,6 +23,9 @@ CELL_END = "\x1f"
 
 # An item's result is the one of its own generation; a retry, and a resume of
 # what is unknown, begin another one and leave the old result where it is.
+#
+# The account of an item is the place, from 1, of its name among those of the
+# settings; 0 in a run that has no several accounts.
 #
 # A target bears the number of the chain that it gave, and has a row only when
 # it has more than an address. `moved` names the target of an item that took
@@ -41,15 +44,20 @@ CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
   number INTEGER PRIMARY KEY, chain INTEGER NOT NULL, key TEXT NOT NULL, step TEXT NOT NULL,
   action TEXT NOT NULL, writes INTEGER NOT NULL, shown INTEGER NOT NULL, ip TEXT,
-  form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT, generation INTEGER NOT NULL DEFAULT 0
+  form TEXT NOT NULL, source TEXT NOT NULL, skip TEXT, generation INTEGER NOT NULL DEFAULT 0,
+  account INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE heading (number INTEGER PRIMARY KEY, delimiter TEXT, names TEXT NOT NULL);
 CREATE TABLE target (number INTEGER PRIMARY KEY, heading INTEGER NOT NULL, cells TEXT NOT NULL);
 CREATE TABLE moved (item INTEGER PRIMARY KEY, target INTEGER NOT NULL);
 CREATE TABLE todo (item INTEGER PRIMARY KEY);
 CREATE TABLE sought (item INTEGER PRIMARY KEY, server TEXT);
-CREATE TABLE server (id TEXT PRIMARY KEY, shown INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE holding (ip TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (ip, server)) WITHOUT ROWID;
+CREATE TABLE server (
+  account INTEGER NOT NULL, id TEXT NOT NULL, shown INTEGER NOT NULL, PRIMARY KEY (account, id)
+) WITHOUT ROWID;
+CREATE TABLE holding (
+  account INTEGER NOT NULL, ip TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (account, ip, server)
+) WITHOUT ROWID;
 CREATE TABLE lead (item INTEGER PRIMARY KEY, leading TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE reading (item INTEGER PRIMARY KEY, names TEXT NOT NULL, read_at REAL NOT NULL);
 CREATE TABLE unread (item INTEGER PRIMARY KEY, reason TEXT NOT NULL);
@@ -100,6 +108,13 @@ class RunHeader:
     def is_check(self) -> bool:
         """Whether the run only asserts what its job would write."""
         return self.settings.get(CHECK) is not None
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The names of the run's accounts, if it has several; an item has the place of one, from 1."""
+        kept = self.settings.get(ACCOUNTS)
+        entries = kept if isinstance(kept, list) else []
+        return tuple(str(one.get("name")) for one in entries if isinstance(one, dict))
 
     @property
     def is_merged(self) -> bool:

@@ -32,9 +32,9 @@ ON CONFLICT (item, generation) DO UPDATE SET mode=excluded.mode, holds=excluded.
   decided=excluded.decided, reason=excluded.reason, findings=excluded.findings, proved_at=excluded.proved_at
 """
 SERVER = "UPDATE sought SET server=? WHERE server IS NULL AND item IN (SELECT number FROM item WHERE ip=?)"
-SERVERS = "INSERT INTO server SELECT value, FALSE FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING"
-HOLDING = "INSERT INTO holding SELECT value, ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING"
-SHOWN = "UPDATE server SET shown=TRUE WHERE id=?"
+SERVERS = "INSERT INTO server VALUES (?,?,FALSE) ON CONFLICT DO NOTHING"
+HOLDING = "INSERT INTO holding VALUES (?,?,?) ON CONFLICT DO NOTHING"
+SHOWN = "UPDATE server SET shown=TRUE WHERE account=? AND id=?"
 UNREAD = "INSERT INTO unread VALUES (?,?) ON CONFLICT (item) DO UPDATE SET reason=excluded.reason"
 LEAD = """
 INSERT INTO lead VALUES (?,?,?)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
+from typing import Final
 
 from bulkip.store.home import Home
 from bulkip.store.part import WHOLE_RUN, Part
@@ -11,6 +12,8 @@ from bulkip.store.questions import ITEMS, PLANNED_COLUMNS, PROVABLE, UNREAD, WHO
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
 
+_OF_ACCOUNT: Final = "(item = 0 OR item IN (SELECT number FROM item WHERE account = ?))"
+
 
 class WorkLeft(RunReader):
     """Owns a reading connection that is asked for work; what it counts and gives is of its part alone."""
@@ -18,7 +21,7 @@ class WorkLeft(RunReader):
     def __init__(self, home: Home, part: Part = WHOLE_RUN) -> None:
         """Open the store of a run for a part of its items."""
         super().__init__(home)
-        self._part = part
+        self.part = part
         self._within = part.condition
 
     def _limited(self, condition: str) -> str:
@@ -32,6 +35,22 @@ class WorkLeft(RunReader):
     def items_left(self) -> int:
         """Count the items of the part that have no result yet."""
         return super().items_left() if self._within is None else self._count_undone("result.status IS NULL")
+
+    def sent_since(self, time: float) -> list[float]:
+        """Return when calls of the part's account were sent after this time; those of no item are of each."""
+        if self.part.account is None:
+            return super().sent_since(time)
+        sql = f"SELECT sent_at FROM attempt WHERE sent_at > ? AND finished_at IS NOT NULL AND {_OF_ACCOUNT}"
+        with storage_errors(self.path):
+            return [sent_at for (sent_at,) in self._db.execute(sql, (time, self.part.account))]
+
+    def in_flight(self) -> int:
+        """Count the calls of the part's account that have no end in the store."""
+        if self.part.account is None:
+            return super().in_flight()
+        sql = f"SELECT COUNT(*) FROM attempt WHERE finished_at IS NULL AND {_OF_ACCOUNT}"
+        with storage_errors(self.path):
+            return int(self._db.execute(sql, (self.part.account,)).fetchone()[0])
 
     def reads_left(self) -> int:
         """Count the PTR writes whose value before is not known yet."""
@@ -102,13 +121,13 @@ class WorkLeft(RunReader):
         first = last = held = 0
         for chains, (_, count, begin, end) in enumerate(self._pages(f"{sql} ORDER BY item.chain", ())):
             if held and held + count > size:
-                yield replace(self._part, first=first, last=last)
+                yield replace(self.part, first=first, last=last)
                 held = 0
             if chains >= most:
                 break
             first, last, held = first if held else begin, end, held + count
         if held:
-            yield replace(self._part, first=first, last=last)
+            yield replace(self.part, first=first, last=last)
 
     def _next_undone(self, condition: str, after: int, most: int) -> list[PlannedItem]:
         """Return the next items of a condition that those with a result do not meet."""
@@ -118,5 +137,6 @@ class WorkLeft(RunReader):
 
     def _fetched(self, sql: str, values: tuple[int | float | str, ...]) -> list[PlannedItem]:
         """Return a page of items at once; they are few, so that memory holds them."""
+        accounts = self.accounts
         with storage_errors(self.path):
-            return [planned_item(row) for row in self._db.execute(sql, values).fetchall()]
+            return [planned_item(row, accounts) for row in self._db.execute(sql, values).fetchall()]

@@ -277,3 +277,47 @@ def proved(folder: Path) -> Counter[int | None]:
     (store,) = (folder / "runs").rglob("run.db")
     with RunReader(store.parent) as reader:
         return Counter(row["verified"] for row in reader.rows())
+
+
+def job_of_two(folder: Path, nl: Simulator, us: Simulator) -> Path:
+    """Write the migration for two accounts, each with half of the addresses."""
+    lines = job(folder, nl.url).read_text().splitlines(keepends=True)
+    own = "{{api: {{url: '{url}', token: 'file:token'}}}}"
+    lines[2] = f"accounts: {{nl: {own.format(url=nl.url)}, us: {own.format(url=us.url)}}}\n"
+    lines[3] = (
+        "targets:\n  - {cidr: 203.0.113.0/29, account: nl, id: 4711}\n"
+        "  - {cidr: 203.0.113.8/29, account: us, id: 4711}\n"
+    )
+    (folder / "job.yaml").write_text("".join(lines))
+    return folder / "job.yaml"
+
+
+async def test_library_calls_every_account_of_a_job(tmp_path: Path) -> None:
+    """A job of several accounts runs in somebody's loop as well; each item names its account."""
+    async with provider() as nl, provider() as us:
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        async with (
+            plan_job(await loaded(job_of_two(tmp_path, nl, us)), options) as plan,
+            run_job(plan) as results,
+        ):
+            settled = Counter([(item.account, result.status) async for item, result in results])
+
+        assert settled == {("nl", Status.CHANGED): 8, ("us", Status.CHANGED): 8}
+        assert [len(api.state.writes()) for api in (nl, us)] == [8, 8]
+
+
+async def test_library_tells_of_an_account_that_is_refused(tmp_path: Path) -> None:
+    """A refused account is left out of the plan, which says so; the others are written, the end names it."""
+    refused = SimulatorSettings(token="another")
+    async with provider() as nl, Simulator([], refused) as us:
+        options = RunOptions(run_dir=tmp_path / "runs", overrides=FAST)
+        there = await loaded(job_of_two(tmp_path, nl, us))
+        async with plan_job(there, options) as plan, run_job(plan) as results:
+            stopped = [stop.reason for stop in plan.stopped]
+            settled = Counter([(item.account, result.status) async for item, result in results])
+
+        assert settled == {("nl", Status.CHANGED): 8}
+        assert results.exit_code == 7
+        assert results.stop is not None
+        assert stopped == [results.stop.reason]
+        assert results.stop.reason.startswith("account `us`: the token is refused")

@@ -8,7 +8,7 @@ from anyio import to_thread
 from bulkip.model import Purpose
 from bulkip.policy import Timeouts
 from bulkip.purse import Purse
-from bulkip.run.engine import Endpoint, allowance_of, open_engine
+from bulkip.run.engine import Endpoint, allowance_of, open_fleet
 from bulkip.run.stages import Stage, StageRules, run_stage
 from bulkip.store import Attempt
 from bulkip.transport import Transport
@@ -65,7 +65,8 @@ async def test_only_the_stage_that_applies_may_write(tmp_path: Path, *, writes: 
         endpoint = Endpoint(api.url, Purse(lambda: 0.0, token="simulated"))
         attempt = Attempt(1, 1, 1, Purpose.CALL)
         refused = False
-        async with open_engine(prepared, endpoint, None, lambda _: None, allowance, writes=writes) as engine:
+        async with open_fleet(prepared, endpoint, None, lambda _: None, allowance, writes=writes) as fleet:
+            (engine,) = fleet.engines
             try:
                 await engine.access.call(ApiRequest("update_ptr", FORM, writes=True), attempt, again=False)
             except RuntimeError:

@@ -107,3 +107,16 @@ def test_ceiling_is_exceeded_not_reached(
     stops = [allowance.end(letters[letter]) for letter in endings]
 
     assert (stops[-1] is not None) == halts
+
+
+def test_accounts_pay_for_themselves_and_fail_together() -> None:
+    """What one account spends on retries is not missing to another; failures are counted over all."""
+    whole = Allowance(5, Ceiling(1, 0, 10))
+    nl, us = whole.of("nl"), whole.of("us")
+
+    paid = [account.pay(SERVER, frozenset()) for account in (nl, nl, us)]
+    ends = [account.end(Status.FAILED) for account in (nl, us)]
+
+    assert [stop is not None for stop in paid] == [False, True, False]
+    assert [stop is not None and stop.everywhere for stop in ends] == [False, True]
+    assert whole.of("nl") is nl

@@ -513,3 +513,44 @@ def test_silence_is_silent(event: Event, capsys: pytest.CaptureFixture[str]) -> 
     Silent().notice(event)
 
     assert capsys.readouterr() == ("", "")
+
+
+NL, US = RateSet((Rate(5, 1.0),), account="nl"), RateSet((Rate(2, 1.0),), account="us")
+
+
+def test_each_of_several_accounts_has_its_limit() -> None:
+    """Where there are several accounts, the limit of each stands beside its name, slowed down or not."""
+    slowed = RateSet((Rate(2, 1.0),), 1.0, "us")
+
+    lines = Watched(NL, US, slowed, BEGUN, *steady(CallSent(), 20, 0.25)).screen(120)
+
+    assert "of nl 5/s, us 1.0/s (slowed down from 2/s)" in lines[0]
+
+
+def test_pause_of_one_account_is_told_as_such_and_stops_no_clock() -> None:
+    """An account that pauses is named with its reason and its end; the rate of the others is shown on."""
+    told = Watched(NL, US, BEGUN, *steady(CallSent(), 20, 0.25), Waiting("Retry-After", 42.0, "nl"))
+
+    assert "account nl paused 42 s: Retry-After, resumes 12:00:47" in told.screen(120)
+    assert "/s of nl 5/s, us 2/s" in told.log()
+
+
+def test_several_pauses_of_accounts_are_told_together_and_end_by_themselves() -> None:
+    """Each account that pauses is told, as long as it does."""
+    told = Watched(BEGUN, Waiting("throttled", 5.0, "nl"), Waiting("no answer", 30.0, "us"))
+    both = told.log()
+    told.clock.now += 10
+
+    assert both.endswith(
+        "account nl paused 5 s: throttled, resumes 12:00:05; "
+        "account us paused 30 s: no answer, resumes 12:00:30"
+    )
+    assert told.log().endswith("; account us paused 20 s: no answer, resumes 12:00:30")
+
+
+def test_account_that_stops_is_told_without_stopping_the_others() -> None:
+    """A log has a line for an account that stops; the stage itself goes on."""
+    lines = plain(BEGUN, Stopping("the token is refused", "nl"), done(Status.OK), ENDED)
+
+    assert "account nl stops: the token is refused; what it has left is not run" in lines[1]
+    assert "stopping" not in lines[2]

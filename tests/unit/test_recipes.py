@@ -111,7 +111,7 @@ def test_shared_key_is_the_key_of_the_content(ip: str, first: str, second: str) 
     """Knowing beforehand what keys have in common changes no key."""
     form = {"ip": ip, "a": first, "b": second, "c": "100% é"}
 
-    found = keys_like("5%", "get_ip", {**form, "a": "", "ip": ""}, {"ip", "a"})(ip, form)
+    found = keys_like("5%", "get_ip", {**form, "a": "", "ip": ""}, {"ip", "a"})(ip, form, "")
 
     assert found == key_of("5%", "get_ip", ip, form)
 

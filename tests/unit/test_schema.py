@@ -16,10 +16,11 @@ from bulkip.jobfile import scan_bytes
 from bulkip.policy import Api, Breaker, Limits, RetryPolicy, Rollout, Safety, Timeouts, Verify
 from bulkip.run.planning import check_job, now_utc
 from bulkip.settings import load_job
+from bulkip.settings.block import Block
 from bulkip.settings.jsonentries import kind_of
 from bulkip.settings.jsonschema import job_schema
 from bulkip.settings.keywords import KEYS
-from bulkip.settings.schema import BLOCKS, ENTRIES, ActionEntry, Block, FreeIpsBlock, JobFile
+from bulkip.settings.schema import BLOCKS, ENTRIES, AccountBlock, ActionEntry, FreeIpsBlock, JobFile
 from bulkip.settings.written import written
 from tests.program import ROOT
 from tests.schemacheck import faults
@@ -272,6 +273,7 @@ def test_every_key_is_described_and_nothing_else() -> None:
     keys = {*JobFile.known_keys()}
     keys |= {f"{block}.{key}" for block, model in BLOCKS.items() for key in model.known_keys()}
     keys |= {f"actions.{key}" for key in ActionEntry.known_keys()}
+    keys |= {f"accounts.{key}" for key in AccountBlock.known_keys()}
     kinds: list[type[Block]] = [*ENTRIES.values(), FreeIpsBlock]
     keys |= {f"targets.{key}" for model in kinds for key in model.known_keys()}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkip.model import ErrorClass
-from bulkip.stops import Stop, StopKind, Watch, watch
+from bulkip.stops import Stop, StopKind, Watch, together, watch
 from bulkip.wire import Verdict, VerdictKind
 
 READABLE = Verdict(VerdictKind.SUCCESS, http_status=200, readable=True)
@@ -100,3 +100,17 @@ def test_edge_that_blocks_three_items_halts_the_run(
 def test_items_that_fail_never_stop_the_run_by_themselves(answers: list[tuple[int, Verdict]]) -> None:
     """Refusals, outages and silence are the business of items, retries and the breaker."""
     assert watched(*answers) is None
+
+
+def test_gravest_of_several_stops_decides_and_the_reasons_of_all_are_told() -> None:
+    """A signal outweighs a refusal, and that a halt; whoever reads the reason learns of each."""
+    halt = Stop(StopKind.HALT, "a is slow", ErrorClass.BREAKER)
+    access = Stop(StopKind.ACCESS, "b is refused", ErrorClass.AUTH)
+    signal = Stop(StopKind.SIGNAL, "SIGINT received", ErrorClass.CANCELLED, signal=2)
+
+    both, all_three = together([halt, access]), together([halt, access, signal])
+
+    assert both == Stop(StopKind.ACCESS, "b is refused; a is slow", ErrorClass.AUTH)
+    assert all_three is not None
+    assert (all_three.signal, all_three.reason) == (2, "SIGINT received; b is refused; a is slow")
+    assert together([]) is None
