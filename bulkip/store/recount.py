@@ -83,8 +83,7 @@ class Recount(RunHistory):
     def __init__(self, run_dir: Path, writing: frozenset[str], known: frozenset[str]) -> None:
         """Open the store below `run_dir`; `known` are the actions there are, `writing` those that write."""
         super().__init__(run_dir)
-        names = ("", *self.header().accounts)
-        for name, function in _functions(writing, known, names).items():
+        for name, function in _functions(writing, known).items():
             self._db.create_function(name, -1, function, deterministic=True)
         self._allowed = {start: (_parsed(kept), own) for start, kept, own in self._select(_ALLOWED)}
         self._db.create_function("allowed", 2, self._most)
@@ -106,6 +105,7 @@ class Recount(RunHistory):
 
         Raises StoreError when the rows cannot be read that far.
         """
+        self._db.create_function("keyed", -1, partial(_keyed, self.accounts), deterministic=True)
         for check in CHECKS:
             if check.law is law and (found := self._breach(check, attempts)):
                 yield found
@@ -147,11 +147,10 @@ def counts_of(by_status: Mapping[str, int]) -> dict[Status, int]:
     return {status: by_status[status] for status in Status if status in by_status}
 
 
-def _functions(writing: frozenset[str], known: frozenset[str], accounts: Sequence[str]) -> dict[str, Any]:
+def _functions(writing: frozenset[str], known: frozenset[str]) -> dict[str, Any]:
     """Return what SQL cannot say by itself; a text that cannot be read is nobody's fault but the store's."""
     return {
         "readable": _readable,
-        "keyed": partial(_keyed, accounts),
         "wants": _wants,
         "known": lambda action, writes: action in known and bool(writes) == (action in writing),
     }
