@@ -87,11 +87,11 @@ class Recount(RunHistory):
         database = self._db
         if not isinstance(database, FileDatabase):
             raise StoreError(f"{run_dir}: only a run in a folder of its own is recounted")
-        names = ("", *self.header().accounts)
-        for name, function in _functions(writing, known, names).items():
-            database.connection.create_function(name, -1, function, deterministic=True)
+        self._file = database.connection
+        for name, function in _functions(writing, known).items():
+            self._file.create_function(name, -1, function, deterministic=True)
         self._allowed = {start: (_parsed(kept), own) for start, kept, own in self._select(_ALLOWED)}
-        database.connection.create_function("allowed", 2, self._most)
+        self._file.create_function("allowed", 2, self._most)
 
     def undone(self) -> tuple[str, str]:
         """Look for items without a result among all: what a run wrote down about them proves nothing."""
@@ -110,6 +110,7 @@ class Recount(RunHistory):
 
         Raises StoreError when the rows cannot be read that far.
         """
+        self._file.create_function("keyed", -1, partial(_keyed, self.accounts), deterministic=True)
         for check in CHECKS:
             if check.law is law and (found := self._breach(check, attempts)):
                 yield found
@@ -151,11 +152,10 @@ def counts_of(by_status: Mapping[str, int]) -> dict[Status, int]:
     return {status: by_status[status] for status in Status if status in by_status}
 
 
-def _functions(writing: frozenset[str], known: frozenset[str], accounts: Sequence[str]) -> dict[str, Any]:
+def _functions(writing: frozenset[str], known: frozenset[str]) -> dict[str, Any]:
     """Return what SQL cannot say by itself; a text that cannot be read is nobody's fault but the store's."""
     return {
         "readable": _readable,
-        "keyed": partial(_keyed, accounts),
         "wants": _wants,
         "known": lambda action, writes: action in known and bool(writes) == (action in writing),
     }

@@ -114,7 +114,7 @@ class RunHeader:
         """The names of the run's accounts, if it has several; an item has the place of one, from 1."""
         kept = self.settings.get(ACCOUNTS)
         entries = kept if isinstance(kept, list) else []
-        return tuple(str(one.get("name")) for one in entries if isinstance(one, dict))
+        return tuple(str(one.get("name")) if isinstance(one, dict) else "" for one in entries)
 
     @property
     def is_merged(self) -> bool:
