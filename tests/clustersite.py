@@ -20,7 +20,7 @@ from bulkip.reports.rows import report_rows
 from bulkip.reports.summary import summary
 from bulkip.store import RunHistory, RunReader
 from tests.chaos.laws import Evidence, Violation, unfinished, violations
-from tests.chaos.witness import ptr_names, replaced_names
+from tests.chaos.witness import LogTail, ptr_names, replaced_names
 from tests.program import Ended, bulkip, clean_environment
 from tests.providerprocess import TOKEN, Provider, provider
 
@@ -116,9 +116,10 @@ class Site:
             assert time.monotonic() < deadline, "it did not come about"
             time.sleep(0.05)
 
-    def until_written(self, count: int) -> None:
+    def until_written(self, count: int, patience_s: float = PATIENCE_S) -> None:
         """Wait until the provider has seen so many writes."""
-        self.until(lambda: len(self.writes()) >= count)
+        log = LogTail(self.api.log)
+        self.until(lambda: log.seen("update_ptr") >= count, patience_s)
 
     def writes(self) -> list[dict[str, Any]]:
         """Return the writes that reached the provider."""
@@ -190,9 +191,9 @@ def site(folder: Path, url: str, items: int, rate: int = 500, *options: str) -> 
         yield found
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finished(process: subprocess.Popen[str], patience_s: float = PATIENCE_S) -> tuple[int, str]:
     """Wait for the end of a process; return its exit code and what it said."""
-    err = process.communicate(timeout=PATIENCE_S)[1]
+    err = process.communicate(timeout=patience_s)[1]
     return process.returncode, err
 
 
