@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bulkip.cli.options import EXISTING, option
-from bulkip.cli.running import execution_options, run_options, told
+from bulkip.cli.running import cluster_options, execution_options, run_options, told
 from bulkip.run.applying import Wishes, apply_plan, case_of
 
 EPILOG = """\b
@@ -25,6 +25,7 @@ Examples:
 @option("--simulate", is_flag=True, help="Rehearse against a simulator that has the values of the plan.")
 @option("--faults", type=EXISTING, help="Faults for the simulator (implies --simulate).")
 @execution_options
+@cluster_options
 def apply(plan: Path, expect_plan: str | None, **given: Any) -> int:
     """Carry out a plan that `bulkip plan -o PLAN` kept; the job file is not needed.
 

@@ -76,9 +76,7 @@ def cancel(words: tuple[str, ...]) -> int:
 
     RUN is an id, a unique prefix, `last` or `last~1`.
     """
-    *before, name = words
-    url = before[0] if before else _from_environment()
-    check_cluster(url, "cluster cancel")
+    url, name = _url_and_run(words, "cluster cancel")
     from bulkip.run.clusterdesk import cancel as stop  # noqa: PLC0415 -- the packages may be missing
 
     run, workers = stop(url, name)
@@ -86,11 +84,30 @@ def cancel(words: tuple[str, ...]) -> int:
     return 0
 
 
-def _from_environment() -> str:
-    url = os.environ.get(VARIABLE, "")
-    if not url:
-        raise UsageError(f"cluster cancel: name the URL of the cluster, or set {VARIABLE}")
-    return url
+@cluster.command(epilog=f"{EXAMPLES}bulkip cluster remove postgresql://bulkip@db/bulkip 20260901T0315")
+@click.argument("words", nargs=-1, required=True, metavar="[URL] RUN")
+def remove(words: tuple[str, ...]) -> int:
+    """Remove a run from the cluster with its rows and calls; nothing brings it back.
+
+    RUN is an id or a unique prefix.
+    """
+    url, name = _url_and_run(words, "cluster remove")
+    if name.startswith("last"):
+        raise UsageError("cluster remove: name the run by its id; `bulkip cluster status` lists them")
+    from bulkip.run.clusterdesk import remove as drop  # noqa: PLC0415 -- the packages may be missing
+
+    click.echo(f"{drop(url, name)} is removed")
+    return 0
+
+
+def _url_and_run(words: tuple[str, ...], command: str) -> tuple[str, str]:
+    """Return the URL of a cluster that can be used, of the variable when it is not named, and the run."""
+    *before, name = words
+    url = before[0] if before else os.environ.get(VARIABLE, "")
+    if not url or len(before) > 1:
+        raise UsageError(f"{command}: name the URL of the cluster, or set {VARIABLE}, and one run")
+    check_cluster(url, command)
+    return url, name
 
 
 def _lines(found: "ClusterStanding") -> Iterator[str]:

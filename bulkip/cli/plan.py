@@ -12,7 +12,7 @@ import click
 from bulkip.cli.filters import filter_options, filters_of
 from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.reckoning import reckoning_options
-from bulkip.cli.running import allow_unread_option, calling_options, run_options, watched
+from bulkip.cli.running import allow_unread_option, calling_options, cluster_options, run_options, watched
 from bulkip.exitcode import ExitCode
 from bulkip.model import JsonValue
 from bulkip.progress import in_pipeline
@@ -54,6 +54,7 @@ Exit codes: 0 planned, 3 some values could not be read, 4 --expect-no-changes is
 @filter_options
 @reckoning_options
 @calling_options
+@cluster_options
 def plan(job: Path, out: Path | None, form: str, **given: Any) -> int:
     """Read every present PTR and show what the job would change; nothing is written to the API."""
     loaded = narrowed(load_job(job), filters_of(given))

@@ -6,7 +6,7 @@ import click
 
 from bulkip.cli import suggestions
 from bulkip.cli.options import EXISTING, option
-from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
+from bulkip.cli.running import allow_unread_option, cluster_options, execution_options, run_options, told
 from bulkip.errors import UsageError
 from bulkip.run.again import case_of, find_resumable, has_work, job_file_of, rebase
 from bulkip.run.again import resume as finish
@@ -27,6 +27,7 @@ Examples:
 @option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
 @allow_unread_option
 @execution_options
+@cluster_options
 def resume(run: str, **given: Any) -> int:
     """Finish a run: everything that is not terminal; RUN is an id, a prefix, or `last`, the newest resumable.
 

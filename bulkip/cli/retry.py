@@ -7,7 +7,7 @@ import click
 from bulkip.cli import suggestions
 from bulkip.cli.homes import home_of
 from bulkip.cli.options import EXISTING, Quantity, did_you_mean, option
-from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
+from bulkip.cli.running import allow_unread_option, cluster_options, execution_options, run_options, told
 from bulkip.model import ErrorClass
 from bulkip.run.again import case_of
 from bulkip.run.again import retry as run_again
@@ -39,6 +39,7 @@ CLASSES = Quantity("CLASS,...", error_classes)
 @option("--faults", type=EXISTING, help="Faults for the simulator of a simulated run.")
 @allow_unread_option
 @execution_options
+@cluster_options
 def retry(run: str, **given: Any) -> int:
     """Run what failed once more: failed, conflict and unknown items, with what was skipped because of them.
 

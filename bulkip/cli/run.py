@@ -11,7 +11,7 @@ from bulkip.cli.nights import carry_nights
 from bulkip.cli.options import EXISTING, Word, option
 from bulkip.cli.origins import origin_lines
 from bulkip.cli.reckoning import reckoning_options
-from bulkip.cli.running import allow_unread_option, execution_options, run_options, told
+from bulkip.cli.running import allow_unread_option, cluster_options, execution_options, run_options, told
 from bulkip.errors import UsageError
 from bulkip.logs import JsonLog
 from bulkip.nights import By
@@ -51,6 +51,7 @@ BULKIP_RATE=2/s, BULKIP_RUN_DIR=/var/lib/bulkip. Flag, environment, job file, de
 @allow_unread_option
 @reckoning_options
 @execution_options
+@cluster_options
 @option("--refresh", is_flag=True, help="Ask again for traffic that was collected before.")
 @option("--backfill", metavar="PERIOD", help="Run once for each day of a range, such as A..B.")
 @option("--by", type=Word(tuple(one.value for one in By)), default=By.DAY.value, show_default=True,

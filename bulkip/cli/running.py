@@ -1,8 +1,9 @@
 """What the commands that execute a run share: their options, and how a run is shown while it goes on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -24,7 +25,7 @@ from bulkip.cli.options import (
     run_dir_option,
 )
 from bulkip.cli.reckoning import reckoning_of
-from bulkip.errors import StoreError
+from bulkip.errors import StoreError, UsageError
 from bulkip.policy import REPORT_FORMATS
 from bulkip.progress import progress_view
 from bulkip.run.alarms import Case, heard
@@ -37,6 +38,16 @@ from bulkip.tolerance import parse_tolerance
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
+ALONE: Mapping[str, str] = MappingProxyType(
+    {
+        "--simulate": "a rehearsal is one process; point `api.url` at `bulkip simulate` to try a cluster",
+        "--faults": "they are for a rehearsal, which is one process",
+        "--limiter": "a cluster shares the rate of each account by itself",
+        "--shard": "a cluster divides the work by itself",
+        "--keep": "it removes folders; `bulkip cluster remove` removes runs of a cluster",
+    }
+)
+"""What has its place in one process alone, and why."""
 VIEWS = ("auto", "tty", "plain", "none")
 ANSWERING = (
     option("-y", "--yes", is_flag=True, twin=False, help="Answer the question before the first write."),
@@ -71,8 +82,6 @@ CALLING = (
         metavar="URL",
         help="Share the rate with every process that names this PostgreSQL: postgresql://...",
     ),
-    CLUSTER,
-    option("--no-work", is_flag=True, help="With --cluster: leave all shards to other workers."),
     option("--progress", type=Word(VIEWS), default="auto", show_default=True, help="How to show it."),
     option(
         "--log-format",
@@ -84,6 +93,10 @@ CALLING = (
     option("--no-color", is_flag=True, help="No colours, as NO_COLOR does."),
     option("-q", "--quiet", is_flag=True, help="Only errors, warnings and what was asked for."),
     run_dir_option,
+)
+CLUSTERING = (
+    CLUSTER,
+    option("--no-work", is_flag=True, help="With --cluster: leave all shards to other workers."),
 )
 LIMITING = (
     option("--max-changes", type=SHARE, help="The most PTR records to write: a count or a percentage."),
@@ -121,6 +134,11 @@ allow_unread_option = option(
 def execution_options(function: F) -> F:
     """Declare the options of every command that executes a run."""
     return _declared(function, (*ANSWERING, *LIMITING, *CALLING, KEEPING, FAILING, *REPORTING))
+
+
+def cluster_options(function: F) -> F:
+    """Declare the options of a command whose work a cluster may share."""
+    return _declared(function, CLUSTERING)
 
 
 def calling_options(function: F) -> F:
@@ -203,9 +221,21 @@ def run_options(given: dict[str, Any]) -> RunOptions:
         reckoning=reckoning_of(given),
         fail_on=given.get("fail_on"),
         limiter=given["limiter"] or None,
-        cluster=given["cluster"] or None,
-        works=not given["no_work"],
+        **_clustered(given),
     )
+
+
+def _clustered(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command says about a cluster; raises UsageError for what does not go together."""
+    cluster = given.get("cluster") or None
+    if cluster is None:
+        if given.get("no_work"):
+            raise UsageError("--no-work leaves the work to the workers of a cluster; name it with --cluster")
+        return {}
+    for option_, why in ALONE.items():
+        if given.get(option_.removeprefix("--").replace("-", "_")):
+            raise UsageError(f"--cluster and {option_} do not go together: {why}")
+    return {"cluster": cluster, "works": not given.get("no_work")}
 
 
 def _overrides(given: dict[str, Any]) -> Overrides:

@@ -15,6 +15,7 @@ from bulkip.cluster.database import PostgresDatabase
 from bulkip.cluster.dialect import indexes, tables
 from bulkip.cluster.server import place_of, reason_of, settings_of
 from bulkip.errors import StoreError, UsageError
+from bulkip.store.harvest import plan_digest
 from bulkip.store.home import RemoteRun
 from bulkip.store.moving import Pages, tables_of
 from bulkip.store.schema import RunHeader
@@ -47,7 +48,7 @@ HALT: Final = "INSERT INTO {} VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET v
 FENCE: Final = """
 UPDATE {} SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
 """
-REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, FALSE)"
+REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, %s, FALSE)"
 LIST: Final = "SELECT * FROM bulkip.runs ORDER BY created_at DESC, id DESC"
 
 
@@ -61,6 +62,7 @@ class KeptRun:
     simulated: bool
     created_at: float
     items: int
+    plan: str
     accounts: str
     under_way: bool
 
@@ -105,7 +107,7 @@ def upload(url: str, folder: Path, header: RunHeader, accounts: str) -> RemoteRu
         for name in copied:
             connection.execute(words.SQL("ANALYZE {}").format(words.Identifier(name)))
         about = (header.id, header.job_name, header.job_digest, header.simulated, header.created_at)
-        connection.execute(REGISTER, (*about, copied["item"], accounts))
+        connection.execute(REGISTER, (*about, copied["item"], plan_digest(folder), accounts))
     return remote_run(url, header.id)
 
 

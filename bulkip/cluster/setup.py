@@ -25,11 +25,15 @@ CREATE TABLE IF NOT EXISTS bulkip.runs (
   simulated boolean NOT NULL,
   created_at double precision NOT NULL,
   items bigint NOT NULL,
+  plan text NOT NULL,
   accounts text NOT NULL,
   under_way boolean NOT NULL DEFAULT FALSE
 )
 """
-"""`accounts` tells whose secrets a worker needs, and where it may find them; no secret is in here."""
+"""`accounts` tells whose secrets a worker needs, and where it may find them; no secret is in here.
+
+`plan` is a digest of all items: a plan that has the same is the same run.
+"""
 KNOWN: Final = "SELECT name, value FROM bulkip.about"
 KEEP: Final = """
 INSERT INTO bulkip.about VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value

@@ -11,7 +11,7 @@ from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
 from bulkip.run.alarms import Case
-from bulkip.run.carry import Desk, Guard, Way, carry_out
+from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
 from bulkip.run.clustered import again_in_cluster
 from bulkip.run.ending import Conclusion
@@ -70,7 +70,7 @@ def find_resumable(run_dir: Path, name: str) -> Path:
     return (real or open_runs)[0]
 
 
-def resume(home: Home, options: RunOptions, desk: Desk, guard: Guard = lambda _reader: None) -> Conclusion:
+def resume(home: Home, options: RunOptions, desk: Desk) -> Conclusion:
     """Finish a run: everything that is not terminal, and every unknown write that a read can settle.
 
     A run that was confirmed is not asked again. Raises UsageError when its job
@@ -79,7 +79,20 @@ def resume(home: Home, options: RunOptions, desk: Desk, guard: Guard = lambda _r
     job = _job_to_resume(home, options)
     with _another_start("resume", home, job, options, desk) as start:
         _job_to_resume(home, options)  # whoever had the lock until now may have finished the run
-        return _go_on(replace(start, way=replace(start.way, guard=guard)), job, UNSETTLED)
+        return _go_on(start, job, UNSETTLED)
+
+
+def go_on(start: AnotherStart, job: Job) -> Conclusion:
+    """Finish a run that nobody else is at, with the settings that its job has now."""
+    return _go_on(start, job, UNSETTLED)
+
+
+def is_unfinished(home: Home) -> bool:
+    """Say whether a run has work left, or lost who should have closed its books."""
+    if has_work(home):
+        return True
+    with RunReader(home) as reader:
+        return reader.last_start().get("finished_at") is None
 
 
 def rebase(folder: Path, job: LoadedJob, options: RunOptions, desk: Desk) -> Conclusion:

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 import anyio
 
 from bulkip.cluster.queue import open_queue
-from bulkip.cluster.runs import KeptRun, found_run, halt, holders, kept_runs, live_workers, remote_run, rest
-from bulkip.errors import StoreError
+from bulkip.cluster.runs import (
+    KeptRun,
+    drop,
+    found_run,
+    halt,
+    holders,
+    kept_runs,
+    live_workers,
+    remote_run,
+    rest,
+)
+from bulkip.errors import StoreError, UsageError
 from bulkip.model import Counts, ErrorClass
 from bulkip.orders import HALTED, stop_told
 from bulkip.stops import Stop, StopKind
@@ -54,6 +64,15 @@ def cancel(url: str, name: str) -> tuple[str, int]:
     halt(url, run, HALTED, stop_told(CANCELLED))
     rest(url, run)
     return run, len(at_it)
+
+
+def remove(url: str, name: str) -> str:
+    """Remove a run and return its id; raises UsageError while somebody is at it."""
+    run = found_run(url, name).name
+    if at_it := holders(url, run):
+        raise UsageError(f"{run}: {at_it[0]} is at it; `bulkip cluster cancel {run}` stops it first")
+    drop(url, run)
+    return run
 
 
 async def _queues(url: str) -> Mapping[str, tuple[int, int]]:

@@ -17,6 +17,7 @@ from bulkip.run.rolling import Dispatch
 from bulkip.run.shortlived import short_lived
 from bulkip.settings import Job
 from bulkip.store import Home, RemoteRun
+from bulkip.store.harvest import plan_digest
 
 POLL_S = 0.2
 Say = Callable[[str], None]
@@ -44,6 +45,24 @@ class Cluster:
         remote = upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
         self.brought.append(remote.name)
         return replace(prepared, remote=remote)
+
+    def unfinished(self, prepared: Prepared, is_unfinished: Callable[[Home], bool]) -> RemoteRun | None:
+        """Return the newest run of the very same plan, if it has not come to its end."""
+        from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few have
+
+        header, plan = prepared.header, plan_digest(prepared.run_dir)
+        for run in kept_runs(self.url):
+            if (run.job, run.digest, run.plan) == (header.job_name, header.job_digest, plan):
+                found = remote_run(self.url, run.id)
+                return found if is_unfinished(found) else None
+        return None
+
+    def take_up(self, run: RemoteRun) -> None:
+        """Take a run over: whoever is still at its shards has lost them."""
+        from bulkip.cluster.runs import fence  # noqa: PLC0415 -- an extra that few installations have
+
+        fence(self.url, run.name)
+        self.brought.append(run.name)
 
     @property
     def dispatch(self) -> Dispatch:
@@ -115,11 +134,8 @@ def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -
     """
     url = options.cluster or ""
     with _claimed(url, job, options):
-        from bulkip.cluster.runs import fence  # noqa: PLC0415 -- an extra that few installations have
-
-        fence(url, home.name)
         cluster = _cluster(url, job, options, say)
-        cluster.brought.append(home.name)
+        cluster.take_up(home)
         try:
             yield cluster.dispatch
         finally:
@@ -148,17 +164,6 @@ def _claimed(url: str, job: Job, options: RunOptions) -> Iterator[None]:
                 raise Locked(f"{text}; wait for it with `--lock-timeout 5m`, or end that one")
             time.sleep(POLL_S)
         yield
-
-
-def unfinished(url: str, job: Job, has_work: Callable[[Home], bool]) -> RemoteRun | None:
-    """Return the newest run of the very same job if it has not come to its end."""
-    from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few installations have
-
-    for run in kept_runs(url):
-        if (run.job, run.digest) == (job.name, job.digest):
-            found = remote_run(url, run.id)
-            return found if has_work(found) else None
-    return None
 
 
 def _ignore(_text: str) -> None:

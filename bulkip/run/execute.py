@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bulkip.run.again import has_work, resume
+from bulkip.run.again import AnotherStart, go_on, is_unfinished
 from bulkip.run.carry import Desk, Guard, Way, carry_out
-from bulkip.run.clustered import cluster_of, unfinished
+from bulkip.run.clustered import cluster_of
 from bulkip.run.collecting import recall, sparing
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
@@ -38,9 +38,6 @@ def execute(
     reports = options.reports_of(loaded.job)
     check_reports(reports, loaded.job, options)
     reach = reach_of(loaded.job, options, desk.warn)
-    if options.cluster is not None and (left := unfinished(options.cluster, loaded.job, has_work)):
-        desk.say(f"run {left.name} of this job has not come to its end; going on with it")
-        return resume(left, options, desk, guard)
     with (
         Locks(Claim("run", loaded.job.name, options, desk.say, desk.warn)) as locks,
         cluster_of(options, loaded.job, locks, desk.say) as cluster,
@@ -51,8 +48,13 @@ def execute(
         reports = placed(reports, prepared, loaded.job, options)
         prepared = recall(prepared, refresh=options.reckoning.refresh)
         way = Way(options, desk, sparing(prepared, reports), signals, guard=guard)
-        if cluster is not None:
-            prepared, way = cluster.bring(prepared), replace(way, dispatch=cluster.dispatch)
-        else:
+        if cluster is None:
             locks.take_run(prepared.run_dir)
+            return carry_out(prepared, reach.open, way)
+        way = replace(way, dispatch=cluster.dispatch)
+        if (left := cluster.unfinished(prepared, is_unfinished)) is not None:
+            desk.say(f"run {left.name} of this job has not come to its end; going on with it")
+            cluster.take_up(left)
+            return go_on(AnotherStart(left, reach, way), prepared.job)
+        prepared = cluster.bring(prepared)
         return carry_out(prepared, reach.open, way)

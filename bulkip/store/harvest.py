@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bulkip.model import Purpose, Status
+from bulkip.store.home import Home
 from bulkip.store.questions import OVER, STOP
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import RunHeader, storage_errors, store_path
@@ -77,3 +78,9 @@ def store_state(run_dir: Path) -> str:
     """Return what changes whenever something is written into the store of a run."""
     path = store_path(run_dir)
     return f"{state_of(path)}, {state_of(path.with_name(f'{path.name}-wal'))}"
+
+
+def plan_digest(home: Home) -> str:
+    """Return a digest of all items of a run, which the same job planned again has, too."""
+    with Harvest(home) as harvest:
+        return harvest.plan_digest()

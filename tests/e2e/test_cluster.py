@@ -310,6 +310,44 @@ def test_missing_extra_is_told_with_the_way_out(tmp_path: Path) -> None:
     assert plain.code == 0, plain.err
 
 
+def test_same_plan_is_the_same_run_and_no_other(place: Site) -> None:
+    """The command once more goes on with what has the same items; other items are another run."""
+    run = ("run", "job.yaml", "--yes", "--limit")
+    stopped = place.bulkip(*run, "10.9.0.0/25", "-q", "--max-duration", "100ms")
+    other = place.bulkip(*run, "10.9.1.0/28", "-q")
+    again = place.bulkip(*run, "10.9.0.0/25")
+    done = place.bulkip(*run, "10.9.0.0/25", "-q")
+
+    assert [one.code for one in (stopped, other, again, done)] == [6, 0, 0, 0]
+    first, second, third = place.run_ids()
+    assert f"run {first} of this job has not come to its end" in again.err
+    assert len({first, second, third}) == 3
+
+
+def test_run_is_removed_with_all_that_is_known_of_it(place: Site) -> None:
+    """Removing a run leaves its other runs alone, and nothing of itself."""
+    for block in ("10.9.0.0/28", "10.9.0.16/28"):
+        assert place.bulkip("run", "job.yaml", "--yes", "-q", "--limit", block).code == 0
+    first, second = place.run_ids()
+    gone = bulkip("cluster", "remove", place.url, first, cwd=place.folder)
+
+    assert (gone.code, gone.out) == (0, f"{first} is removed\n")
+    assert place.run_ids() == [second]
+    assert place.sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'run%'") == [(f"run_{second}",)]
+    assert bulkip("cluster", "remove", place.url, "last", cwd=place.folder).code == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--simulate",), ("--limiter", "x"), ("--shard", "1/2"), ("--keep", "3")]
+)
+def test_what_is_of_one_process_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """An option that a cluster cannot heed is refused before anything is done."""
+    (tmp_path / "job.yaml").write_text("version: 1\nname: x\nactions: [{action: get_client_ip}]\n")
+    ended = bulkip("run", "job.yaml", *options, "--cluster", "postgresql://x/y", cwd=tmp_path, env=ENV)
+
+    assert (ended.code, f"--cluster and {options[0]} do not go together" in ended.err) == (2, True), ended.err
+
+
 @pytest.mark.parametrize(
     ("url", "code"), [("postgresql://127.0.0.1:9/runs", 6), ("nonsense", 2)], ids=["away", "wrong"]
 )
