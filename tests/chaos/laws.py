@@ -135,6 +135,7 @@ def every_write_is_recorded(evidence: Evidence) -> Iterator[Violation]:
 
 def success_is_true(evidence: Evidence) -> Iterator[Violation]:
     """Hold the first half of L4: what is called done is there, and was done by us where we say so."""
+    executed = evidence.executed
     for row in evidence.rows:
         ip, wanted = row["ip"], (evidence.plan.get(row["ip"], ""),)
         if row["status"] not in {Status.CHANGED, Status.UNCHANGED} or ip in evidence.others:
@@ -143,14 +144,15 @@ def success_is_true(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 Kind.FALSE_SUCCESS, f"{ip} is {row['status']}, the server has {evidence.state.get(ip)}"
             )
-        elif row["status"] == Status.CHANGED and ip not in evidence.executed:
+        elif row["status"] == Status.CHANGED and ip not in executed:
             yield Violation(Kind.FALSE_SUCCESS, f"{ip} is changed, and no write of it was carried out")
 
 
 def failure_is_true(evidence: Evidence) -> Iterator[Violation]:
     """Hold the second half of L4: what is called not done was not done by us."""
+    executed = evidence.executed
     for row in evidence.rows:
-        if row["status"] in NEVER_WRITTEN and row["ip"] in evidence.executed:
+        if row["status"] in NEVER_WRITTEN and row["ip"] in executed:
             text = f"{row['ip']} is {row['status']}, and our write was carried out"
             yield Violation(Kind.FALSE_FAILURE, text)
         elif row["status"] == Status.CONFLICT and row["ip"] not in evidence.others:
