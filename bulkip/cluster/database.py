@@ -103,6 +103,7 @@ class PostgresDatabase:
         self._names = count(1)
         self._connection: psycopg.Connection[Row] | None = None
         self._held = False  # whether a transaction is open that cannot be done again
+        self._waited_in_vain = False  # then nobody waits once more
 
     def execute(self, sql: str, values: Values = (), /) -> Rows:
         """Execute a statement; one outside of a transaction again, when the connection is lost."""
@@ -150,12 +151,17 @@ class PostgresDatabase:
         begun, wait_s = time.monotonic(), FIRST_WAIT_S
         while True:
             try:
-                return work(self._live())
+                done = work(self._live())
             except psycopg.Error as error:
                 waited_s = time.monotonic() - begun
                 patience_s = HURRIED_S if self._hurried() else PATIENCE_S
-                if self._held or not self._is_lost(error) or waited_s > patience_s:
+                lost = self._is_lost(error)
+                if self._held or self._waited_in_vain or not lost or waited_s > patience_s:
+                    self._waited_in_vain = lost
                     raise DatabaseError(reason_of(error)) from error
+            else:
+                self._waited_in_vain = False
+                return done
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 

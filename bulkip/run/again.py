@@ -168,8 +168,9 @@ def _another_start(
     _warn_of_own_pace(home, options, desk)
     way = Way(options, desk, reports, signals)
     if isinstance(home, RemoteRun):
-        with again_in_cluster(home, job, options, desk.say) as dispatch:
-            yield AnotherStart(home, reach, replace(way, dispatch=dispatch))
+        with again_in_cluster(home, job, options, desk.say) as cluster:
+            way = replace(way, dispatch=cluster.dispatch)
+            yield AnotherStart(cluster.home(home.name), reach, way)
         return
     with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
         locks.take_accounts(reach.accounts)

@@ -10,6 +10,7 @@ from bulkip.errors import Locked, StoreError, UsageError
 from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.clusterextra import OPTION, check_cluster
 from bulkip.run.endpoints import endpoint_of_job
+from bulkip.run.hurry import Hurry
 from bulkip.run.locking import Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace
@@ -36,24 +37,31 @@ class Cluster:
     say: Say
     works: bool
     place: RunPlace | None = None
+    hurry: Hurry = field(default_factory=Hurry)
     brought: list[str] = field(default_factory=list)
 
     def bring(self, prepared: Prepared) -> Prepared:
         """Bring a frozen plan into the cluster."""
         from bulkip.cluster.runs import upload  # noqa: PLC0415 -- an extra that few installations have
 
-        remote = upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
-        self.brought.append(remote.name)
-        return replace(prepared, remote=remote)
+        upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
+        self.brought.append(prepared.header.id)
+        return replace(prepared, remote=self.home(prepared.header.id))
+
+    def home(self, run_id: str) -> RemoteRun:
+        """Return where a run is, for those who stop waiting for it when this run is to stop."""
+        from bulkip.cluster.runs import remote_run  # noqa: PLC0415 -- an extra that few installations have
+
+        return remote_run(self.url, run_id, self.hurry)
 
     def unfinished(self, prepared: Prepared, is_unfinished: Callable[[Home], bool]) -> RemoteRun | None:
         """Return the newest run of the very same plan, if it has not come to its end."""
-        from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few have
+        from bulkip.cluster.runs import kept_runs  # noqa: PLC0415 -- an extra that few installations have
 
         header, plan = prepared.header, plan_digest(prepared.run_dir)
         for run in kept_runs(self.url):
             if (run.job, run.digest, run.plan) == (header.job_name, header.job_digest, plan):
-                found = remote_run(self.url, run.id)
+                found = self.home(run.id)
                 return found if is_unfinished(found) else None
         return None
 
@@ -69,7 +77,7 @@ class Cluster:
         """Who carries out the stages of a run: all workers, and this process unless it should not."""
         from bulkip.run.crew import Crew  # noqa: PLC0415 -- an extra that few installations have
 
-        return Crew(self.url, self.queues, self.say, works=self.works).run_stage
+        return Crew(self.url, self.queues, self.say, self.hurry, works=self.works).run_stage
 
     def drop(self, prepared: Prepared) -> None:
         """Remove a run that was only to be looked at."""
@@ -127,8 +135,8 @@ def cluster_of(options: RunOptions, job: Job, locks: Locks, say: Say) -> Iterato
 
 
 @contextmanager
-def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -> Iterator[Dispatch]:
-    """Give who carries another start of a run out; whoever is still at its shards has lost them.
+def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -> Iterator[Cluster]:
+    """Give the cluster for another start of a run; whoever is still at its shards has lost them.
 
     Raises Locked when another coordinator is at the same job.
     """
@@ -137,7 +145,7 @@ def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -
         cluster = _cluster(url, job, options, say)
         cluster.take_up(home)
         try:
-            yield cluster.dispatch
+            yield cluster
         finally:
             cluster.rest()
 

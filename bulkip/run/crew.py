@@ -19,6 +19,7 @@ from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.engine import Endpoint, begun_start
 from bulkip.run.halting import storage_stop
 from bulkip.run.hands import Hands, HandsOptions
+from bulkip.run.hurry import Hurry
 from bulkip.run.planning import Prepared
 from bulkip.run.shardround import Dealt, ShardRound
 from bulkip.run.stages import Stage, StageEnd, StageRules, end_of_all, note_agreed, run_stage
@@ -41,12 +42,22 @@ class Crew:
     """Owns the coordinator's side of one run in a cluster."""
 
     def __init__(
-        self, url: str, queues: Sequence[AccountQueue], say: Callable[[str], None], *, works: bool
+        self,
+        url: str,
+        queues: Sequence[AccountQueue],
+        say: Callable[[str], None],
+        hurry: Hurry,
+        *,
+        works: bool,
     ) -> None:
-        """Deal out shards in the cluster at this URL; the coordinator `works` on some of them itself."""
+        """Deal out shards in the cluster at this URL; the coordinator `works` on some of them itself.
+
+        `hurry` is on as soon as the run is to stop.
+        """
         self._url = url
         self._queues = queues
         self._say = say
+        self._hurry = hurry
         self._works = works
         self._spent: Counter[str] = Counter()
 
@@ -94,11 +105,11 @@ class Crew:
         ]
 
     async def _round(self, prepared: Prepared, orders: Orders, rules: StageRules, deal: Deal) -> Stop | None:
-        with closing(PostgresDatabase(self._url, schema_of(prepared.header.id))) as database:
+        with closing(PostgresDatabase(self._url, schema_of(prepared.header.id), self._hurry)) as database:
             table = ShardTable(database)
             dealt = await to_thread.run_sync(self._write_down, prepared, orders, deal, table)
             async with open_queue(self._url) as queue:
-                round_ = ShardRound(dealt, table, rules, self._say)
+                round_ = ShardRound(dealt, table, rules, self._say, self._hurry)
                 stop = await round_.run(queue, self._hands() if self._works else None)
             self._spent += round_.spent
         return stop

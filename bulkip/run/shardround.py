@@ -16,6 +16,7 @@ from bulkip.orders import HALTED, Tally, halted_fact, stop_told
 from bulkip.queues import AccountQueue
 from bulkip.run.cutoffs import bounded, end_of_time, heed_signals
 from bulkip.run.hands import Hands
+from bulkip.run.hurry import Hurry
 from bulkip.run.stages import StageRules
 from bulkip.run.tickets import TAKEN_S
 from bulkip.stops import Stop, StopKind
@@ -84,14 +85,15 @@ class ShardRound:
     """Owns a round from the coordinator's side."""
 
     def __init__(
-        self, dealt: Dealt, table: ShardTable, rules: StageRules, say: Callable[[str], None]
+        self, dealt: Dealt, table: ShardTable, rules: StageRules, say: Callable[[str], None], hurry: Hurry
     ) -> None:
-        """Watch what was dealt out, through this table."""
+        """Watch what was dealt out, through this table; `hurry` is on as soon as the run is to stop."""
         self._dealt = dealt
         self._table = table
         self._rules = rules
         self._say = say
-        self._brake = Brake(lambda stop: rules.tell(Stopping(stop.reason)))
+        self._hurry = hurry
+        self._brake = Brake(self._stopping)
         self._seen = _Seen()
         self._moved_at = current_time()
         self._told_lost: frozenset[str] = frozenset()
@@ -124,6 +126,10 @@ class ShardRound:
                     hands.stop(self._brake.stop or OVER)
             group.cancel_scope.cancel()
         return self._brake.stop
+
+    def _stopping(self, stop: Stop) -> None:
+        self._hurry.is_on = True
+        self._rules.tell(Stopping(stop.reason))
 
     async def _watch(self, queue: ShardQueue) -> None:
         """Look on until every shard has ended, or the run is to stop."""

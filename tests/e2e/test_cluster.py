@@ -110,6 +110,28 @@ def test_run_goes_on_when_the_database_was_restarted(tmp_path: Path) -> None:
         assert place.doubled() == 0
 
 
+def test_signal_is_heeded_while_the_database_is_away(tmp_path: Path) -> None:
+    """Ctrl-C does not wait for a server that is gone: all end soon, and a resume goes on."""
+    with postgres() as server, site(tmp_path, server.new_database(), ITEMS) as place:
+        with place.workers(1) as (worker,), place.coordinator("--no-work", "-q") as run:
+            place.until_written(100)
+            server.stop()
+            time.sleep(1)
+            began = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            worker.send_signal(signal.SIGTERM)
+            ended = finished(run), finished(worker)
+            lasted_s = time.monotonic() - began
+            server.start()
+        done = place.bulkip("resume", "last", "-q")
+
+        assert ended[0][0] in {6, 130}, ended[0][1]
+        assert ended[1][0] == 143, ended[1][1]
+        assert lasted_s < 60
+        assert (done.code, done.err) == (0, "")
+        assert place.broken_laws() == []
+
+
 def test_killed_coordinator_is_run_again(place: Site) -> None:
     """The same command once more goes on with the run, whose workers did not wait for it."""
     with place.workers(1):
