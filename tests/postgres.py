@@ -31,6 +31,11 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return self.server.get_uri(database=name)
 
+    @property
+    def pids(self) -> list[int]:
+        """The process that all others of the server are children of; none while it is stopped."""
+        return [number for number in [self.server.get_pid()] if number is not None]
+
     def stop(self) -> None:
         """Stop the server, whoever is connected."""
         self.server.stop()
