@@ -9,7 +9,7 @@ BENCH ?=
 # once for all, where Python is told to write no bytecode: the tests start a thousand processes
 COMPILE := $(RUN)/python -m compileall -q bulkip tests
 
-.PHONY: help setup demo test lint types cov chaos bench system-deps clean
+.PHONY: help setup demo demo-cluster test lint types cov chaos bench system-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ $(READY): pyproject.toml
 
 demo: $(READY) ## rehearse the PTR migration of jobs/ against the simulator, with faults that heal
 	$(RUN)/bulkip run jobs/ptr-migration.yaml $(DEMO_FLAGS)
+
+demo-cluster: $(READY) ## kill one of three workers on a real PostgreSQL in mid-run, and see the run finish
+	@$(RUN)/python -m tests.demo
 
 test: $(READY) ## run the tests
 	@$(COMPILE)

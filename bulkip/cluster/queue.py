@@ -24,6 +24,8 @@ SILENT_S: Final = 10.0
 AT_ONCE: Final = 500
 REAPING: Final = 0x62756C6C
 """The advisory lock of whoever looks for dead workers."""
+COUNT: Final = "ANALYZE (SKIP_LOCKED) procrastinate_jobs"
+"""Until the server knows how many wait, it sorts all of them to find the next: 15 ms of 20,000."""
 POOL: Final = (1, 4)
 
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what matters is told by errors of ours
@@ -60,6 +62,9 @@ class ShardQueue:
                     await self._jobs.batch_defer_jobs_async(jobs=some)
                 except AlreadyEnqueued:
                     await self._defer_singly(some)
+        if len(jobs) > AT_ONCE:
+            with self._errors():
+                await self._connector.execute_query_async(COUNT)
 
     async def _defer_singly(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -233,13 +233,13 @@ async def begun_start(prepared: Prepared, endpoint: Endpoint, writer: RunWriter)
     return number
 
 
-def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False) -> Transport:
-    """Return the wire to an endpoint, as a job wants it; without `writes` it refuses them."""
+def transport_to(endpoint: Endpoint, job: Job, *, writes: bool = False, sharing: int = 1) -> Transport:
+    """Return the wire to an endpoint, for so many gates of a job; without `writes` it refuses them."""
     return Transport(
         endpoint.url,
         token=lambda: endpoint.purse.token,
         timeouts=job.timeouts,
-        connections=job.limits.concurrency,
+        connections=job.limits.concurrency * sharing,
         writes=writes,
     )
 

@@ -63,7 +63,7 @@ class Hands:
         await self._until_done(queue.register)
         await self._until_done(self._look)
         async with create_task_group() as group:
-            rooms = ShardRooms(group, self._desk.notice)
+            rooms = ShardRooms(group, self._options.shards, self._desk.notice)
             group.start_soon(self._every, BEAT_S, queue.beat)
             group.start_soon(self._every, LOOK_S, self._look)
             group.start_soon(self._every, LOOK_S, queue.reap)

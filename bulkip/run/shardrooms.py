@@ -33,9 +33,10 @@ class _Kept:
 class ShardRooms:
     """Owns the rooms of a worker; they live in its task group."""
 
-    def __init__(self, group: TaskGroup, tell: Callable[[Event], None]) -> None:
-        """Keep rooms in this group; `tell` hears how the pace goes."""
+    def __init__(self, group: TaskGroup, shards: int, tell: Callable[[Event], None]) -> None:
+        """Keep rooms for so many shards at a time in this group; `tell` hears how the pace goes."""
         self._group = group
+        self._shards = shards
         self._tell = tell
         self._kept: dict[Key, _Kept] = {}
         self._opening = Lock()
@@ -71,7 +72,8 @@ class ShardRooms:
 
         brake = Brake(stop_all)
         try:
-            async with transport_to(endpoint, job, writes=True) as wire, create_task_group() as pacing:
+            transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
+            async with transport as wire, create_task_group() as pacing:
                 pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
                 pacing.start_soon(pacer.run)
                 kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())

@@ -1,7 +1,7 @@
 """`make bench`: what bulkip costs and keeps, measured from outside, beside others in the same run.
 
 Tables go to stdout, every figure to bench.json, and what is being measured to
-stderr. Sections can be named: contenders, rate, sharing, scale, startup.
+stderr. Sections can be named: contenders, rate, sharing, workers, scale, startup.
 """
 
 import argparse
@@ -27,10 +27,18 @@ from tests.bench.servers import described
 from tests.bench.sharing import sharing
 from tests.bench.startup import startup
 from tests.bench.tables import table
+from tests.bench.workers import workers
 
 Measure = Callable[..., Section]
 SECTIONS: Mapping[str, Measure] = MappingProxyType(
-    {"contenders": contest, "rate": fidelity, "sharing": sharing, "scale": scale, "startup": startup}
+    {
+        "contenders": contest,
+        "rate": fidelity,
+        "sharing": sharing,
+        "workers": workers,
+        "scale": scale,
+        "startup": startup,
+    }
 )
 FILE = Path("bench.json")
 

@@ -30,13 +30,14 @@ class Terms:
     `faults` is the part of the calls that is answered with 500 or not at all,
     half of them after the write was done. Above `limit` calls in any second
     come 429s. The call number `pause_at` is told to come back after
-    `pause_s` seconds.
+    `pause_s` seconds. Answers go out `delay_s` after their calls came.
     """
 
     faults: float = 0.0
     limit: int = 0
     pause_at: int = 0
     pause_s: int = 0
+    delay_s: float = 0.0
     seed: int = 8
 
 

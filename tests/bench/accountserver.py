@@ -21,19 +21,26 @@ from tests.bench.incoming import Requests
 class Listening(Requests):
     """Passes the requests of one connection on to an account."""
 
-    def __init__(self, account: Account) -> None:
-        """Answer for this account."""
+    def __init__(self, account: Account, delay_s: float) -> None:
+        """Answer for this account, so late."""
         super().__init__()
         self._account = account
+        self._delay_s = delay_s
 
     def reply(self, head: bytes, body: bytes) -> None:
         """Answer for the account, or tell what it has seen."""
         if head.startswith(b"get "):
             self.transport.write(page(200, self._told(head)))
         elif (answer := self._account.answer(body)) is not None:
-            self.transport.write(answer)
+            self._send(answer)
         else:
             self.transport.abort()
+
+    def _send(self, answer: bytes) -> None:
+        if self._delay_s:
+            asyncio.get_running_loop().call_later(self._delay_s, self.transport.write, answer)
+        else:
+            self.transport.write(answer)
 
     def _told(self, head: bytes) -> bytes:
         match head.split()[1]:
@@ -49,7 +56,7 @@ async def serve(terms: list[Terms]) -> None:
     """Serve every account on a free port, print the ports, and go on until killed."""
     gc.disable()  # nothing here makes circles, and a collection would look like a burst
     loop = asyncio.get_running_loop()
-    listeners = [partial(Listening, Account(one, time.monotonic)) for one in terms]
+    listeners = [partial(Listening, Account(one, time.monotonic), one.delay_s) for one in terms]
     servers = [await loop.create_server(listen, "127.0.0.1", 0) for listen in listeners]
     ports = (str(server.sockets[0].getsockname()[1]) for server in servers)
     sys.stdout.write(" ".join(ports) + "\n")

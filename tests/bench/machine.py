@@ -21,9 +21,11 @@ def pins() -> bool:
     return len(cores()) > 1 and shutil.which("taskset") is not None
 
 
-def pinned(command: list[str], whose: int) -> list[str]:
-    """Return a command that stays on one core, where that can be said."""
-    return ["taskset", "-c", str(cores()[whose]), *command] if pins() else command
+def pinned(command: list[str], whose: int | None) -> list[str]:
+    """Return a command that stays on one core, where that can be said, or runs on any for None."""
+    if whose is None or not pins():
+        return command
+    return ["taskset", "-c", str(cores()[whose]), *command]
 
 
 def description() -> dict[str, str]:

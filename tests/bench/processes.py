@@ -55,9 +55,9 @@ class Child:
         *,
         feed: Path | None = None,
         patience_s: float = PATIENCE_S,
-        whose: int = CLIENT,
+        whose: int | None = CLIENT,
     ) -> None:
-        """Start a command in this folder, with a file as its input, on the clients' core or another."""
+        """Start a command in this folder, with a file as its input, on the clients' core, another, or any."""
         self._command = list(command)
         self._errors = TemporaryFile()  # noqa: SIM115 - closed when the process is finished
         with Path(os.devnull if feed is None else feed).open("rb") as source:
@@ -83,6 +83,11 @@ class Child:
         if self._process.returncode is None:
             self.send(signal.SIGKILL)
             self.finish()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process and those it started."""
@@ -125,7 +130,7 @@ def measured(
     *,
     feed: Path | None = None,
     codes: tuple[int, ...] = (0,),
-    whose: int = CLIENT,
+    whose: int | None = CLIENT,
 ) -> Spent:
     """Run a command to its end and return what it took."""
     with Child(command, folder, feed=feed, whose=whose) as child:

@@ -17,6 +17,7 @@ from tests.bench.fidelity import budget_figures as rate_figures
 from tests.bench.jobs import READ, WRITE, address, lines_in, write_job, write_rows
 from tests.bench.processes import Spent
 from tests.bench.scaling import leave
+from tests.bench.workers import Crewed, crew_table
 
 EVERY_CASE = [case for phase in phases(quick=False) for case in phase]
 
@@ -123,3 +124,18 @@ def test_job_is_json_that_yaml_takes(tmp_path: Path) -> None:
 
     assert job["actions"][0]["with"]["ptr"] == "{{ ip.dashed }}.{{ vars.zone }}"
     assert job["safety"] == {"forward": "off"}
+
+
+def test_shard_costs_what_a_cluster_takes_more() -> None:
+    """The cost of a shard is that of 500 items beyond the engine alone, with the same server."""
+    alone = Crewed(0, 0.0, 1000, calling_s=0.5, wall_s=1.0, own_cpu_s=0.3, database_cpu_s=0.0)
+    crewed = Crewed(2, 0.0, 1000, calling_s=0.5, wall_s=2.0, own_cpu_s=0.4, database_cpu_s=0.1)
+    far = Crewed(1, 0.025, 1000, calling_s=5.0, wall_s=6.0, own_cpu_s=0.5, database_cpu_s=0.3)
+
+    rows = crew_table([alone, crewed, far]).splitlines()[-3:]
+
+    assert [row.split("in flight")[1].split() for row in rows] == [
+        ["1,998", "300", "300", "0.50"],
+        ["1,998", "500", "400", "100", "100", "1.50"],
+        ["200", "800", "500", "300", "1.00"],
+    ]
