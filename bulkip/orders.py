@@ -92,6 +92,17 @@ class Tally:
         return sum(self.statuses.get(status.value, 0) for status in FAILURES)
 
 
+def without(tally: Tally, other: Tally) -> Tally:
+    """Return a tally less another one that is a part of it."""
+    statuses = {status: count - other.statuses.get(status, 0) for status, count in tally.statuses.items()}
+    return Tally(
+        {status: count for status, count in statuses.items() if count},
+        tally.steps - other.steps,
+        tally.calls - other.calls,
+        tally.spent - other.spent,
+    )
+
+
 def stop_told(stop: Stop) -> dict[str, JsonValue]:
     """Return a stop as JSON."""
     return {**asdict(stop), "lifting": [*stop.lifting]}

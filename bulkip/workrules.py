@@ -62,9 +62,8 @@ def first_course(planned: PlannedItem, rules: WorkRules, *, reading: bool) -> Co
 
 
 def _gone_on(course: Course, made: Mapping[str, int], attempts: int) -> Course:
-    """Return the course of an item of which calls were made already; one more is always allowed."""
-    calls, befores, readbacks = (
-        min(made.get(purpose, 0), attempts - 1)
-        for purpose in (Purpose.CALL, Purpose.BEFORE, Purpose.READBACK)
+    """Return the course of an item of which calls were made already; one more reading is always allowed."""
+    befores, readbacks = (
+        min(made.get(purpose, 0), attempts - 1) for purpose in (Purpose.BEFORE, Purpose.READBACK)
     )
-    return replace(course, calls=calls, befores=befores, readbacks=readbacks)
+    return replace(course, calls=made.get(Purpose.CALL, 0), befores=befores, readbacks=readbacks)

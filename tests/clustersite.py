@@ -36,6 +36,7 @@ limits: {{rate: {rate}/s, concurrency: 8}}
 retry: {{base: 10ms}}
 safety: {{max_failed: none}}
 verify: {{settle: 50ms}}
+{more}
 """
 
 
@@ -60,6 +61,11 @@ class Site:
     api: Provider
     items: int
     env: Mapping[str, str] = field(default_factory=lambda: ENV)
+
+    def write_job(self, rate: int, more: str = "") -> None:
+        """Write the job once more, with further settings."""
+        job = JOB.format(name="migration", url=self.api.url, rate=rate, more=more)
+        (self.folder / "job.yaml").write_text(job)
 
     @property
     def plan(self) -> dict[str, str]:
@@ -187,7 +193,7 @@ def site(folder: Path, url: str, items: int, rate: int = 500, *options: str) -> 
         found = Site(folder, url, api, items)
         lines = [f"{ip},{ptr}" for ip, ptr in found.plan.items()]
         (folder / "rows.csv").write_text("\n".join(["ip,ptr", *lines]) + "\n")
-        (folder / "job.yaml").write_text(JOB.format(name="migration", url=api.url, rate=rate))
+        found.write_job(rate)
         yield found
 
 

@@ -14,7 +14,7 @@ CHUNK = 65_536
 
 @dataclass(slots=True)
 class Relay:
-    """Passes bytes on between a client and a server; `lose_commits` cuts so many of them off after sending."""
+    """Passes bytes on between a client and a server; so many clients are cut off behind a COMMIT."""
 
     target: str
     lose_commits: int = 0
@@ -29,24 +29,26 @@ class Relay:
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self.target)
                 pair = (client, server)
-                for source, sink, watched in ((client, server, True), (server, client, False)):
-                    threading.Thread(
-                        target=self._pass_on, args=(source, sink, pair, watched), daemon=True
-                    ).start()
+                for work in (self._to_server, self._to_client):
+                    threading.Thread(target=work, args=pair, daemon=True).start()
 
-    def _pass_on(
-        self, source: socket.socket, sink: socket.socket, pair: tuple[socket.socket, ...], watched: bool
-    ) -> None:
-        with suppress(OSError):
-            while chunk := source.recv(CHUNK):
-                cuts = watched and COMMIT in chunk and self._may_lose()
-                sink.sendall(chunk)
+    def _to_server(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError), client:
+            while chunk := client.recv(CHUNK):
+                cuts = COMMIT in chunk and self._may_lose()
+                server.sendall(chunk)
                 if cuts:
-                    pair[0].close()  # the client never hears; the server goes on with what it was told
-                    pair[1].shutdown(socket.SHUT_WR)
-                    return
+                    client.shutdown(socket.SHUT_RDWR)  # the client never hears of it
+                    break
         with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+            server.shutdown(socket.SHUT_WR)  # which is sent behind what the server was told
+
+    def _to_client(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError), server:
+            while chunk := server.recv(CHUNK):
+                client.sendall(chunk)
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
 
     def _may_lose(self) -> bool:
         with self._lock:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import sql as words
@@ -21,6 +21,14 @@ HURRIED_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
 """How long to wait between two attempts to reach the server: at first, and at most."""
 PAGE = 500
+STILL_MS = 5000
+"""So long a transaction may stand still: who is stopped in one must not keep its shards from others."""
+SETTINGS: Final = (
+    words.SQL("SET idle_in_transaction_session_timeout TO {}").format(words.Literal(STILL_MS)),
+    words.SQL("SET synchronous_commit TO on"),  # whatever is usual there: what is committed must stay
+)
+UNHURRIED: Final = "SET idle_in_transaction_session_timeout TO 0"
+DECIDED_S = 30.0
 COMMITTED, GOING_ON = "committed", "in progress"
 """What the server says of a transaction; anything else means that nothing of it is there."""
 
@@ -119,7 +127,8 @@ class PostgresDatabase:
         return self._again(begun)
 
     def begin_snapshot(self) -> None:
-        """Let all that is read from now on be of this moment."""
+        """Let all that is read from now on be of this moment, for as long as it takes."""
+        self.execute(UNHURRIED)
         self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._held = True
 
@@ -172,7 +181,8 @@ class PostgresDatabase:
                 settings_of(self._url, bounded=False), autocommit=True, row_factory=row_maker
             )
             path = words.SQL("SET search_path TO {}, bulkip").format(words.Identifier(self._schema))
-            connection.execute(path)
+            for setting in (path, *SETTINGS):
+                connection.execute(setting)
             self._connection = connection
         return self._connection
 
@@ -198,8 +208,10 @@ class _Translating:
 
 def _is_committed(connection: psycopg.Connection[Row], transaction: str) -> bool:
     """Say whether a transaction whose connection was lost is there, once the server has decided."""
-    while True:
+    begun = time.monotonic()
+    while time.monotonic() - begun < DECIDED_S:
         found = connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
         if found is None or found[0] != GOING_ON:
             return found is not None and found[0] == COMMITTED
         time.sleep(FIRST_WAIT_S)
+    raise DatabaseError("the server does not say whether a transaction was committed; look at its sessions")

@@ -4,13 +4,18 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 from anyio import CancelScope
 from procrastinate import PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException, UniqueViolation
+from procrastinate.exceptions import (
+    AlreadyEnqueued,
+    ConnectorException,
+    ProcrastinateException,
+    UniqueViolation,
+)
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -26,6 +31,7 @@ REAPING: Final = 0x62756C6C
 """The advisory lock of whoever looks for dead workers."""
 COUNT: Final = "ANALYZE (SKIP_LOCKED) procrastinate_jobs"
 """Until the server knows how many wait, it sorts all of them to find the next: 15 ms of 20,000."""
+KNOWN: Final = "SELECT 1 FROM procrastinate_workers WHERE id = %s"
 POOL: Final = (1, 4)
 
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what matters is told by errors of ours
@@ -83,17 +89,27 @@ class ShardQueue:
                 await self._jobs.unregister_worker(self._worker)
 
     async def beat(self) -> None:
-        """Tell that this worker is alive; raises StoreError."""
+        """Tell that this worker is alive; one that was taken for dead is known anew. Raises StoreError."""
         if self._worker is not None:
             with self._errors():
                 await self._jobs.update_heartbeat(self._worker)
+                async with self._connector.pool.connection() as connection:
+                    found = await (await connection.execute(KNOWN, (self._worker,))).fetchone()
+            if found is None:
+                await self.register()
 
     async def take(self, queues: Collection[str]) -> Ticket | None:
         """Take the next shard out of some queues; None when there is none now. Raises StoreError."""
         if self._worker is None or not queues:
             return None
         with self._errors():
-            job = await self._jobs.fetch_job(queues=sorted(queues), worker_id=self._worker)
+            try:
+                job = await self._jobs.fetch_job(queues=sorted(queues), worker_id=self._worker)
+            except ConnectorException as error:
+                if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
+                    raise
+                job = None  # this worker was taken for dead
+                await self.register()
         if job is None:
             return None
         return Ticket(str(job.task_kwargs.get("run")), int(str(job.task_kwargs.get("shard"))), job.queue, job)
@@ -104,11 +120,11 @@ class ShardQueue:
             if await self._is_ours(ticket):
                 await self._jobs.finish_job(ticket.job, status=Status.SUCCEEDED, delete_job=True)
 
-    async def give_back(self, ticket: Ticket) -> None:
-        """Let others have a shard at once; raises StoreError."""
+    async def give_back(self, ticket: Ticket, after_s: float = 0.0) -> None:
+        """Let others have a shard, after so many seconds; raises StoreError."""
         with self._errors():
             if await self._is_ours(ticket):
-                await self._jobs.retry_job(ticket.job, retry_at=datetime.now(UTC))
+                await self._again(ticket.job, after_s)
 
     async def _is_ours(self, ticket: Ticket) -> bool:
         found = await self._jobs.list_jobs_async(id=ticket.job.id)
@@ -121,20 +137,19 @@ class ShardQueue:
                 if not await _locked(connection):
                     return 0
                 try:
-                    stalled = [
-                        *await self._jobs.get_stalled_jobs(task_name=TASK, seconds_since_heartbeat=SILENT_S)
-                    ]
-                    for job in stalled:
-                        await self._jobs.retry_job(job, retry_at=datetime.now(UTC))
+                    found = await self._jobs.get_stalled_jobs(
+                        task_name=TASK, seconds_since_heartbeat=SILENT_S
+                    )
+                    stalled = [job for job in found if await self._again(job)]
                     await self._jobs.prune_stalled_workers(SILENT_S)
                 finally:
                     await connection.execute("SELECT pg_advisory_unlock(%s)", (REAPING,))
         return len(stalled)
 
-    async def _again(self, job: Job) -> bool:
+    async def _again(self, job: Job, after_s: float = 0.0) -> bool:
         """Let a shard be taken again, unless it waits already."""
         try:
-            await self._jobs.retry_job(job, retry_at=datetime.now(UTC))
+            await self._jobs.retry_job(job, retry_at=datetime.now(UTC) + timedelta(seconds=after_s))
         except UniqueViolation:
             await self._jobs.finish_job(job, status=Status.ABORTED, delete_job=True)
             return False

@@ -35,8 +35,13 @@ CREATE INDEX shard_round ON shard (round)
 
 `token` counts who took them; `tally` is all that was counted, of which the last columns are what limits need.
 """
+DROP_TICKETS: Final = "DELETE FROM bulkip.procrastinate_jobs WHERE args ->> 'run' = %s"
 LEASE_S: Final = 10
 """So long after its last word a worker keeps a shard; one that was silent for longer has lost it."""
+REST: Final = """
+UPDATE bulkip.runs SET under_way = FALSE
+WHERE id = %s AND NOT EXISTS (SELECT 1 FROM {} WHERE ended_at IS NULL)
+"""
 HOLDERS: Final = """
 SELECT DISTINCT holder FROM {} WHERE ended_at IS NULL AND holder IS NOT NULL
 AND seen_at >= clock_timestamp() - %s * interval '1 second' ORDER BY holder
@@ -49,6 +54,7 @@ FENCE: Final = """
 UPDATE {} SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
 """
 REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, %s, FALSE)"
+LIST_UNDER_WAY: Final = "SELECT * FROM bulkip.runs WHERE under_way"
 LIST: Final = "SELECT * FROM bulkip.runs ORDER BY created_at DESC, id DESC"
 
 
@@ -93,6 +99,18 @@ def kept_runs(url: str) -> list[KeptRun]:
         return [KeptRun(*row) for row in connection.execute(LIST)]
 
 
+def runs_under_way(url: str) -> list[KeptRun]:
+    """Return the runs that workers should look at; raises StoreError."""
+    with connected(url) as connection:
+        return [KeptRun(*row) for row in connection.execute(LIST_UNDER_WAY)]
+
+
+def is_kept(url: str, run_id: str) -> bool:
+    """Say whether a cluster keeps a run; raises StoreError."""
+    with connected(url) as connection:
+        return connection.execute("SELECT 1 FROM bulkip.runs WHERE id = %s", (run_id,)).fetchone() is not None
+
+
 def upload(url: str, folder: Path, header: RunHeader, accounts: str) -> RemoteRun:
     """Bring a frozen plan from its folder into the cluster, whole or not at all; raises StoreError."""
     with connected(url) as connection, connection.transaction():
@@ -130,12 +148,14 @@ def drop(url: str, run_id: str) -> None:
             words.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(words.Identifier(schema_of(run_id)))
         )
         connection.execute("DELETE FROM bulkip.runs WHERE id = %s", (run_id,))
+        connection.execute(DROP_TICKETS, (run_id,))
 
 
 def rest(url: str, run_id: str) -> None:
-    """Let workers pass a run over; raises StoreError."""
+    """Let workers pass a run over, unless somebody deals out its shards; raises StoreError."""
     with connected(url) as connection:
-        connection.execute("UPDATE bulkip.runs SET under_way = FALSE WHERE id = %s", (run_id,))
+        table = words.Identifier(schema_of(run_id), "shard")
+        connection.execute(words.SQL(REST).format(table), (run_id,))
 
 
 def fence(url: str, run_id: str) -> None:

@@ -16,7 +16,10 @@ SHOWN: Final = ("host", "dbname")
 BOUNDED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 """The last one, because a process that is stopped while a row is its own must not stop all others."""
 REFUSED: Final = ("for connection option", "invalid sslmode", "FATAL:")
-PASSING: Final = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
+PASSING: Final = (
+    "starting up", "shutting down", "recovery mode", "too many clients", "too many connections",
+    "connection slots", "not yet accepting", "not accepting connections", "terminating connection",
+)  # fmt: skip
 """How libpq words what the user must mend, and which refusals of a server pass by; it gives no code then."""
 
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # a lost connection is told by an error of ours, too

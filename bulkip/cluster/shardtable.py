@@ -32,7 +32,7 @@ RETURNING (SELECT value FROM run WHERE name IN (?, ?) AND value <> 'null' ORDER 
 """
 END: Final = f"""
 UPDATE shard SET ended_at = clock_timestamp(), holder = NULL, {_COUNTED}
-WHERE number = ? AND token = ? AND ended_at IS NULL RETURNING number
+WHERE number = ? AND token = ? RETURNING number
 """
 GIVE_BACK: Final = f"UPDATE shard SET holder = NULL, {_COUNTED} WHERE number = ? AND token = ?"
 HELD: Final = "SELECT token FROM shard WHERE number = ? AND ended_at IS NULL FOR SHARE"
@@ -45,6 +45,19 @@ MOVING: Final = f"""
 SELECT number, account, ended_at IS NOT NULL, {SILENT}, tally, holder FROM shard
 WHERE round = ? AND (holder IS NOT NULL OR ended_at >= clock_timestamp() - ? * interval '1 second')
 ORDER BY number
+"""
+ALONE: Final = "LOCK TABLE shard IN SHARE ROW EXCLUSIVE MODE"
+FENCE: Final = """
+UPDATE shard SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
+"""
+CLOSE: Final = FENCE + " AND round = ?"
+WHOLE_ROUND: Final = "SELECT number, account, TRUE, FALSE, tally, NULL FROM shard WHERE round = ?"
+RESULTS: Final = """
+SELECT result.status, COUNT(*) FROM shard
+JOIN item ON item.number BETWEEN shard.first AND shard.last
+  AND (shard.account = 0 OR item.account = shard.account)
+JOIN result ON result.item = item.number AND result.generation = item.generation
+WHERE shard.round = ? GROUP BY 1
 """
 IDLE: Final = f"""
 SELECT number, queue FROM shard WHERE round = ? AND ended_at IS NULL AND {SILENT} ORDER BY number
@@ -65,6 +78,10 @@ UNDER_WAY: Final = "UPDATE bulkip.runs SET under_way = TRUE, accounts = ? WHERE 
 
 class Fenced(DatabaseError):
     """Raised when a shard belongs to another worker by now."""
+
+
+class TakenOver(DatabaseError):
+    """Raised when another coordinator has made a round meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +118,22 @@ class ShardTable:
         """Return the number of the newest round; 0 before the first."""
         return self.left(0)[1]
 
-    def add(self, round_: int, dealt: Sequence[tuple[str, Part]]) -> list[int]:
-        """Add the shards of a round, each with its queue, and return their numbers."""
+    def add(self, after: int, dealt: Sequence[tuple[str, Part]]) -> list[int]:
+        """Add the round after another one: shards, each with its queue. Return their numbers.
+
+        Who is still at a shard of an older round has lost it. Raises TakenOver
+        when the newest round is not the one that the caller knows.
+        """
         numbers: list[int] = []
 
         def work(database: Executing) -> None:
+            numbers.clear()
+            database.execute(ALONE)
+            newest = int(database.execute(LEFT, (0,)).fetchone()[1])
+            if newest != after:
+                raise TakenOver("another coordinator has taken this run over; look at that one")
+            database.execute(FENCE)
+            round_ = after + 1
             first = int(database.execute(NUMBERED).fetchone()[0]) + 1
             rows = [
                 (first + place, round_, part.account or 0, queue, part.first, part.last)
@@ -160,6 +188,22 @@ class ShardTable:
             ShardState(number, account, ended, silent, _tally(tally), holder)
             for number, account, ended, silent, tally, holder in rows
         ]
+
+    def whole_round(self, round_: int) -> list[ShardState]:
+        """Return all shards of a round that is over."""
+        rows = self._database.execute(WHOLE_ROUND, (round_,)).fetchall()
+        return [
+            ShardState(number, account, ended, silent, _tally(tally), holder)
+            for number, account, ended, silent, tally, holder in rows
+        ]
+
+    def results(self, round_: int) -> dict[str, int]:
+        """Count by status the results that the items of a round have, whoever came to them."""
+        return {status: int(count) for status, count in self._database.execute(RESULTS, (round_,)).fetchall()}
+
+    def close(self, round_: int) -> None:
+        """End what is left of a round that is to stop: nobody goes on with it."""
+        self._database.execute(CLOSE, (round_,))
 
     def left(self, round_: int) -> tuple[int, int]:
         """Return how many shards of a round have not ended, and which round is the newest."""

@@ -32,7 +32,7 @@ class Cluster:
     stays. `brought` are the runs that this process has to do with.
     """
 
-    url: str
+    url: str = field(repr=False)
     queues: tuple[AccountQueue, ...]
     say: Say
     works: bool
@@ -44,9 +44,20 @@ class Cluster:
         """Bring a frozen plan into the cluster."""
         from bulkip.cluster.runs import upload  # noqa: PLC0415 -- an extra that few installations have
 
+        self._stop_older(prepared)
         upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
         self.brought.append(prepared.header.id)
         return replace(prepared, remote=self.home(prepared.header.id))
+
+    def _stop_older(self, prepared: Prepared) -> None:
+        """Stop the workers of another version of the same job, whose coordinator is gone."""
+        from bulkip.cluster.runs import fence, rest, runs_under_way  # noqa: PLC0415 -- an extra that few have
+
+        for run in runs_under_way(self.url):
+            if run.job == prepared.header.job_name:
+                fence(self.url, run.id)
+                rest(self.url, run.id)
+                self.say(f"run {run.id} of an older version of this job is left; its workers are stopped")
 
     def home(self, run_id: str) -> RemoteRun:
         """Return where a run is, for those who stop waiting for it when this run is to stop."""
@@ -165,7 +176,7 @@ def _claimed(url: str, job: Job, options: RunOptions) -> Iterator[None]:
     from bulkip.cluster.claims import claim  # noqa: PLC0415 -- an extra that few installations have
 
     until = time.monotonic() + options.lock_timeout_s
-    with claim(url, f"{job.name} {job.digest}") as is_ours:
+    with claim(url, job.name) as is_ours:
         while not is_ours():
             if time.monotonic() >= until:
                 text = f"{OPTION}: another coordinator is at the job {job.name}"

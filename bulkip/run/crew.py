@@ -1,8 +1,8 @@
 """How a stage is carried out by all workers of a cluster: divided into shards, and made whole."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from math import inf
 
 from anyio import to_thread
@@ -10,18 +10,18 @@ from anyio import to_thread
 from bulkip.cluster.database import PostgresDatabase
 from bulkip.cluster.queue import open_queue
 from bulkip.cluster.runs import schema_of
-from bulkip.cluster.shardtable import ShardTable
+from bulkip.cluster.shardtable import ShardTable, TakenOver
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import StageEnded, StageStarted, Stopping
 from bulkip.model import Counts, ErrorClass
-from bulkip.orders import Orders, round_fact
+from bulkip.orders import HALTED, Orders, round_fact
 from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.engine import Endpoint, begun_start
 from bulkip.run.halting import storage_stop
 from bulkip.run.hands import Hands, HandsOptions
 from bulkip.run.hurry import Hurry
 from bulkip.run.planning import Prepared
-from bulkip.run.shardround import Dealt, ShardRound
+from bulkip.run.shardround import TAKEN_OVER, Dealt, ShardRound
 from bulkip.run.stages import Stage, StageEnd, StageRules, end_of_all, note_agreed, run_stage
 from bulkip.run.tickets import Desk
 from bulkip.settings import frozen_settings
@@ -60,14 +60,23 @@ class Crew:
         self._hurry = hurry
         self._works = works
         self._spent: Counter[str] = Counter()
+        self._newest = 0  # the last round that this coordinator knows of
 
     async def run_stage(
         self, stage: Stage, prepared: Prepared, endpoint: Endpoint, start: int | None, rules: StageRules
     ) -> StageEnd:
         """Run one stage to its end or its stop, as `stages.run_stage` does in one process."""
-        if stage not in SHARED:
-            return await run_stage(stage, prepared, endpoint, start, rules)
         try:
+            if start is None:
+                await to_thread.run_sync(self._begin, prepared)
+            halted = await to_thread.run_sync(self._halted, prepared)
+            if halted is not None:
+                rules.tell(Stopping(halted.reason))
+                return StageEnd(start, halted)
+            if stage not in SHARED:
+                end = await run_stage(stage, prepared, endpoint, start, rules)
+                halted = await to_thread.run_sync(self._halted, prepared)
+                return end if end.stop is not None else StageEnd(end.start, halted)
             async with open_writer(prepared.home, rules.tell) as writer:
                 start = await begun_start(prepared, endpoint, writer) if start is None else start
                 if stage is Stage.APPLYING:
@@ -82,6 +91,23 @@ class Crew:
             rules.tell(Stopping(str(error)))
             stop = storage_stop(StoreError(str(error)))
         return StageEnd(start, stop)
+
+    def _begin(self, prepared: Prepared) -> None:
+        """Begin a start: what stopped an earlier one is forgotten, and workers look at the run."""
+        with self._table(prepared) as table:
+            table.forget_halts()
+            self._newest = table.last_round()
+            table.note_under_way(prepared.header.id, queues_told(self._queues))
+
+    def _halted(self, prepared: Prepared) -> Stop | None:
+        """Return what stops the run for everybody, if anything does."""
+        with self._table(prepared) as table:
+            return table.halted().get(HALTED)
+
+    @contextmanager
+    def _table(self, prepared: Prepared) -> Iterator[ShardTable]:
+        with closing(PostgresDatabase(self._url, schema_of(prepared.header.id), self._hurry)) as database:
+            yield ShardTable(database)
 
     async def _rounds(self, stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Stop | None:
         """Deal out what is to do, and once more what has no result although its shards have ended."""
@@ -105,9 +131,12 @@ class Crew:
         ]
 
     async def _round(self, prepared: Prepared, orders: Orders, rules: StageRules, deal: Deal) -> Stop | None:
-        with closing(PostgresDatabase(self._url, schema_of(prepared.header.id), self._hurry)) as database:
-            table = ShardTable(database)
-            dealt = await to_thread.run_sync(self._write_down, prepared, orders, deal, table)
+        with self._table(prepared) as table:
+            try:
+                dealt = await to_thread.run_sync(self._write_down, prepared, orders, deal, table)
+            except TakenOver:
+                rules.tell(Stopping(TAKEN_OVER.reason))
+                return TAKEN_OVER
             async with open_queue(self._url) as queue:
                 round_ = ShardRound(dealt, table, rules, self._say, self._hurry)
                 stop = await round_.run(queue, self._hands() if self._works else None)
@@ -115,16 +144,15 @@ class Crew:
         return stop
 
     def _write_down(self, prepared: Prepared, orders: Orders, deal: Deal, table: ShardTable) -> Dealt:
-        """Write a round down before anybody can take a shard of it."""
-        run, round_ = prepared.header.id, table.last_round() + 1
-        table.forget_halts()
+        """Write a round down before anybody can take a shard of it; raises TakenOver."""
+        round_ = self._newest + 1
         table.keep(round_fact(round_), orders.told())
-        table.note_under_way(run, queues_told(self._queues))
-        numbers = table.add(round_, [(queue.name, part) for queue, part in deal])
+        numbers = table.add(self._newest, [(queue.name, part) for queue, part in deal])
+        self._newest = round_
         shards: dict[str, list[int]] = {}
         for number, (queue, _part) in zip(numbers, deal, strict=True):
             shards.setdefault(queue.name, []).append(number)
-        return Dealt(run, round_, shards, self._queues)
+        return Dealt(prepared.header.id, round_, shards, self._queues)
 
     def _orders(self, stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Orders:
         """Return what the workers of a round go by."""

@@ -58,6 +58,10 @@ class Hands:
         self._stopping.set()
         self._tickets.stop(stop)
 
+    def cut_off(self) -> None:
+        """Cancel the calls in flight, too."""
+        self._tickets.cut_off()
+
     async def work(self, queue: ShardQueue) -> None:
         """Work until told to stop, or until nothing is left when that is what is wanted."""
         await self._until_done(queue.register)

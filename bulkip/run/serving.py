@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from bulkip.cluster.runs import kept_runs
+from bulkip.cluster.runs import runs_under_way
 from bulkip.errors import UsageError
 from bulkip.queues import AccountQueue, queues_of
 from bulkip.run.endpoints import endpoint_of
@@ -45,8 +45,8 @@ class Serving:
 
     def look(self) -> None:
         """Look for queues that are new, on a thread, as a secret takes a moment; raises StoreError."""
-        for run in kept_runs(self._url):
-            for queue in queues_of(run.accounts) if run.under_way else ():
+        for run in runs_under_way(self._url):
+            for queue in queues_of(run.accounts):
                 if queue.name not in self._endpoints and queue.is_wanted(self._wanted):
                     self._meet(queue)
 

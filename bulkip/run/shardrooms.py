@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from anyio import TASK_STATUS_IGNORED, Lock, create_task_group, current_time, sleep
 from anyio.abc import TaskGroup, TaskStatus
@@ -64,22 +65,21 @@ class ShardRooms:
     async def _keep(
         self, key: Key, endpoint: Endpoint, job: Job, *, task_status: TaskStatus[_Kept] = TASK_STATUS_IGNORED
     ) -> None:
-        """Hold wire and pace open until nobody has used them for a while."""
+        """Hold wire and pace open until nobody has used them for a while, or nothing can be sent any more."""
+        brake = Brake(partial(self._stop_all, key))
+        transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
+        async with transport as wire, create_task_group() as pacing:
+            pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
+            pacing.start_soon(pacer.run)
+            kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
+            task_status.started(kept)
+            while kept.users or (brake.stop is None and current_time() - kept.left_at < IDLE_S):
+                await sleep(LOOK_S)
+            if self._kept.get(key) is kept:
+                del self._kept[key]
+            pacing.cancel_scope.cancel()
 
-        def stop_all(stop: Stop) -> None:
-            for one in [*kept.stops]:
-                one(stop)
-
-        brake = Brake(stop_all)
-        try:
-            transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
-            async with transport as wire, create_task_group() as pacing:
-                pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
-                pacing.start_soon(pacer.run)
-                kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
-                task_status.started(kept)
-                while kept.users or current_time() - kept.left_at < IDLE_S:
-                    await sleep(LOOK_S)
-                pacing.cancel_scope.cancel()
-        finally:
-            self._kept.pop(key, None)
+    def _stop_all(self, key: Key, stop: Stop) -> None:
+        """Stop the shards of a room from which nothing can be sent; the next one gets a room that works."""
+        for one in [*self._kept.pop(key).stops]:
+            one(stop)

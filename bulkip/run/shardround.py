@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from anyio import CancelScope, create_task_group, current_time, sleep, to_thread
+from anyio import CancelScope, create_task_group, current_time, move_on_after, sleep, to_thread
 
 from bulkip.brake import Brake
 from bulkip.cluster.queue import ShardQueue
@@ -12,7 +12,7 @@ from bulkip.cluster.shardtable import ShardState, ShardTable
 from bulkip.errors import StoreError
 from bulkip.events import CrewMoved, Stopping
 from bulkip.model import ErrorClass
-from bulkip.orders import HALTED, Tally, halted_fact, stop_told
+from bulkip.orders import HALTED, Tally, halted_fact, stop_told, without
 from bulkip.queues import AccountQueue
 from bulkip.run.cutoffs import bounded, end_of_time, heed_signals
 from bulkip.run.hands import Hands
@@ -58,20 +58,20 @@ class _Seen:
     """What is known of the shards so far: what they came to, and who is at them."""
 
     states: dict[int, ShardState] = field(default_factory=dict)
+    total: Tally = field(default_factory=Tally)
     holders: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
 
     def take(self, states: Sequence[ShardState]) -> None:
         """Take in how shards stand now."""
-        self.states |= {state.number: state for state in states}
+        for state in states:
+            before = self.states.get(state.number)
+            self.total = without(self.total, before.tally) if before else self.total
+            self.total += state.tally
+            self.states[state.number] = state
         held = [state for state in states if state.holder is not None and not state.ended]
         self.holders = frozenset(str(state.holder) for state in held if not state.silent)
         self.lost = frozenset(str(state.holder) for state in held if state.silent) - self.holders
-
-    @property
-    def total(self) -> Tally:
-        """What all of them came to so far."""
-        return sum((state.tally for state in self.states.values()), Tally())
 
     def spent(self) -> Counter[int]:
         """Return what the retries of each account have cost."""
@@ -95,6 +95,7 @@ class ShardRound:
         self._hurry = hurry
         self._brake = Brake(self._stopping)
         self._seen = _Seen()
+        self._before: Mapping[str, int] = {}
         self._moved_at = current_time()
         self._told_lost: frozenset[str] = frozenset()
 
@@ -106,26 +107,42 @@ class ShardRound:
 
     async def run(self, queue: ShardQueue, hands: Hands | None) -> Stop | None:
         """Put the shards into their queues, and return what stopped them when none is worked on any more."""
-        rules, scope = self._rules, CancelScope()
+        rules, scope, parting = self._rules, CancelScope(), CancelScope()
         rules.allowance.begin_hearing()
+        self._before = await to_thread.run_sync(self._table.results, self._dealt.round)
         for name, shards in self._dealt.shards.items():
             await queue.defer(name, self._dealt.run, shards)
         async with create_task_group() as group:
             if rules.signals is not None:
-                await group.start(heed_signals, rules.signals, self._brake, [scope])
+                await group.start(heed_signals, rules.signals, self._brake, [scope, parting])
             group.start_soon(end_of_time, self._brake, rules.allowance)
             async with create_task_group() as working:
                 if hands is not None:
                     working.start_soon(hands.work, queue)
                 async with bounded(self._brake, rules.grace_s, scope):
                     await self._watch(queue)
-                if scope.cancelled_caught or self._brake.stop is not None:
-                    with CancelScope(shield=True):
-                        await self._part()
+                await self._part(parting)
                 if hands is not None:
                     hands.stop(self._brake.stop or OVER)
+                    if parting.cancelled_caught:
+                        hands.cut_off()
             group.cancel_scope.cancel()
+        if self._brake.stop is not TAKEN_OVER:
+            await to_thread.run_sync(self._count_up)
         return self._brake.stop
+
+    def _count_up(self) -> None:
+        """Count once more what the round came to, from its results: last words of workers may be missing."""
+        table, round_, allowance = self._table, self._dealt.round, self._rules.allowance
+        if self._brake.stop is not None:
+            table.close(round_)
+        self._seen.take(table.whole_round(round_))
+        results = Counter(table.results(round_))
+        results.subtract(self._before)
+        counted = Tally({status: count for status, count in results.items() if count > 0})
+        over = allowance.hear(counted.ended, counted.failed, 0)
+        if over is not None and self._brake.stop is None:
+            self._brake.pull(over)
 
     def _stopping(self, stop: Stop) -> None:
         self._hurry.is_on = True
@@ -147,11 +164,12 @@ class ShardRound:
     def _look(self) -> _Standing:
         """Ask how the round stands; what is left of accounts that stopped is nobody's business any more."""
         table, round_ = self._table, self._dealt.round
-        states, halted = table.moving(round_, RECENT_S), table.halted()
+        halted, (left, newest) = table.halted(), table.left(round_)
         for queue in self._dealt.queues:
             if queue.place is not None and halted_fact(queue.account) in halted:
                 table.leave(round_, queue.place)
-        return _Standing(states, *table.left(round_), halted)
+        states = table.moving(round_, RECENT_S)  # asked last: what has ended by now is among them
+        return _Standing(states, left, newest, halted)
 
     def _take(self, standing: _Standing) -> None:
         """Take in how the round stands, tell of it, and stop what has come to too much."""
@@ -196,16 +214,16 @@ class ShardRound:
         if not missing:
             self._say("no worker has taken a shard for a while; `bulkip worker` starts one")
 
-    async def _part(self) -> None:
-        """Tell all workers to stop, and wait for those who are at a shard."""
-        stop = self._brake.stop or OVER
-        if stop is TAKEN_OVER:
+    async def _part(self, scope: CancelScope) -> None:
+        """Tell all workers to stop where the round is to, and wait for those who are at a shard."""
+        stop = self._brake.stop
+        if stop is None or stop is TAKEN_OVER:
             return
-        hurried = self._brake.stop is None
-        until = current_time() + (PARTING_S if hurried else self._rules.grace_s + PARTING_S)
-        await to_thread.run_sync(self._table.keep, HALTED, stop_told(stop))
-        while current_time() < until:
-            self._take(await to_thread.run_sync(self._look))
-            if not self._seen.holders:
-                return
-            await sleep(POLL_S)
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._table.keep, HALTED, stop_told(stop))
+        with scope, move_on_after(self._rules.grace_s + PARTING_S):
+            while True:
+                self._take(await to_thread.run_sync(self._look))
+                if not self._seen.holders:
+                    return
+                await sleep(POLL_S)

@@ -1,5 +1,6 @@
 """How one shard of a run in a cluster is worked on: like a whole run, but only as long as it is ours."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from bulkip.cluster.runs import LEASE_S
 from bulkip.cluster.shardtable import Fenced, Guard, HeldShard, ShardTable
 from bulkip.errors import StoreError, leading_error
 from bulkip.events import CallSent, Event, ItemSettled, NameTraced, ServerFound, ValueRead
-from bulkip.model import ErrorClass, Status
+from bulkip.model import ErrorClass, Purpose, Result, Status
 from bulkip.orders import HALTED, Orders, Tally, halted_fact, stop_told
 from bulkip.run.engine import Books, Engine, Made, Post, Room, engine_of
 from bulkip.run.halting import storage_stop
@@ -27,6 +28,7 @@ from bulkip.store.home import DatabaseError, RemoteRun
 
 TOUCH_S = 1.0
 """So often a worker says that it is still at a shard, and hears what others have come to."""
+EXHAUSTED = "its last attempt was made by a worker that is gone"
 PROBES = 1_000
 """So many calls of a shard's own may be numbered before those of its next worker; they stand under item 0."""
 
@@ -90,6 +92,7 @@ class ShardWork:
         self._scope = CancelScope()
         self._foreign = False  # whether what stopped it is no end of the shard
         self.brake = Brake(lambda _stop: None)
+        self.trouble = ""
         orders, job = task.orders, task.prepared.job
         limits = job.safety.max_failed, job.safety.min_sample, orders.planned
         self._allowance = Allowance(job.retry.budget, Ceiling(*limits, orders.ended, orders.failed))
@@ -103,6 +106,10 @@ class ShardWork:
         """Stop in order; what is not done is given back."""
         self._foreign = True
         self.brake.pull(reason)
+
+    def cut_off(self) -> None:
+        """Cancel the calls in flight."""
+        self._scope.cancel()
 
     async def carry(self, room: Room) -> Fate:
         """Work until the shard is done or has to be left; every row is durable before its end is told."""
@@ -119,37 +126,70 @@ class ShardWork:
             error = leading_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
             if not isinstance(error, StoreError | DatabaseError):
                 raise
+            self.trouble = str(error)
             return Fate.LOST if isinstance(error.__cause__, Fenced) else Fate.GIVEN_BACK
-        return Fate.GIVEN_BACK if self._foreign else Fate.STOPPED
+        return Fate.GIVEN_BACK if self._is_foreign else Fate.STOPPED
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether what stopped the work is no end of the shard: others may go on with it."""
+        stop = self.brake.stop
+        return self._foreign or (stop is not None and stop.error_class is ErrorClass.INTERNAL)
 
     async def _work(self, room: Room) -> None:
         task, orders = self._task, self._task.orders
         guarded = replace(task.run, guard=Guard(task.shard))
-        async with open_writer(guarded) as writer:
-            writer.halt = self._store_failed
-            with await to_thread.run_sync(Beforehand, guarded, task.shard.part) as reader:
-                async with create_task_group() as group:
-                    engine = await self._engine(room, writer, reader)
-                    group.start_soon(engine.access.breaker.watch, self.brake, engine.access.knock)
-                    group.start_soon(self._keep_in_touch)
-                    unread = orders.allow_unread
-                    rules = StageRules(orders.grace_s, self._heard, self._allowance, allow_unread=unread)
-                    await work(Stage(orders.stage), engine, rules, self._scope)
-                    group.cancel_scope.cancel()
-            stop = self.brake.stop
-            if stop is not None and not self._foreign:
-                fact = HALTED if stop.everywhere else halted_fact(task.account)
-                await writer.remember(fact, stop_told(stop))
-            await writer.flush()
+        async with create_task_group() as group:
+            group.start_soon(self._keep_in_touch)  # before anything is opened: that may take its time
+            async with open_writer(guarded) as writer:
+                writer.halt = self._store_failed
+                with await to_thread.run_sync(Beforehand, guarded, task.shard.part) as reader:
+                    async with create_task_group() as watching:
+                        engine = await self._engine(room, writer, reader)
+                        watching.start_soon(engine.access.breaker.watch, self.brake, engine.access.knock)
+                        unread = orders.allow_unread
+                        rules = StageRules(orders.grace_s, self._heard, self._allowance, allow_unread=unread)
+                        await work(Stage(orders.stage), engine, rules, self._scope)
+                        watching.cancel_scope.cancel()
+                await self._finish(writer)
+            group.cancel_scope.cancel()
+
+    async def _finish(self, writer: RunWriter) -> None:
+        """Tell why nobody is to go on, if that was found out here, and wait until every row is durable."""
+        stop = self.brake.stop
+        if stop is not None and not self._is_foreign:
+            fact = HALTED if stop.everywhere else halted_fact(self._task.account)
+            await writer.remember(fact, stop_told(stop))
+        await writer.flush()
 
     async def _engine(self, room: Room, writer: RunWriter, reader: Beforehand) -> Engine:
         task, shard, start = self._task, self._task.shard, self._task.orders.start
-        made: Made | None = None
-        if shard.token > 1:  # somebody was at it before
-            made = await to_thread.run_sync(reader.calls_made, start)
+        made = await to_thread.run_sync(self._made, reader)
+        await self._end_exhausted(made, writer, reader)
         first = (shard.number * PROBES + min(shard.token, PROBES - 1)) * PROBES + 1
         post = Post(task.prepared, room.endpoint, shard.part, self.brake, self._allowance, self._heard)
         return await engine_of(post, Books(writer, start, count(first)), reader, room, made)
+
+    def _made(self, reader: Beforehand) -> Made:
+        """Return what was sent in this start already: by a worker that is gone, or in an earlier round."""
+        made = reader.calls_made(self._task.orders.start)
+        if not self._sums.reading:  # the readings of the plan are those of another stage
+            for counts in made.values():
+                counts.pop(Purpose.BEFORE, None)
+        return made
+
+    async def _end_exhausted(self, made: Made, writer: RunWriter, reader: Beforehand) -> None:
+        """End what has had all its attempts and no result, because nobody was left to write that down."""
+        most = self._task.prepared.job.retry.attempts
+        numbers = [number for number, counts in made.items() if counts.get(Purpose.CALL, 0) >= most]
+        for planned in await to_thread.run_sync(reader.numbered, numbers):
+            failure = await to_thread.run_sync(reader.last_failure, planned.item.number)
+            if planned.status is None and not planned.in_doubt and failure is not None:
+                error_class, message, status = failure
+                known = ErrorClass(error_class) if error_class else ErrorClass.NETWORK
+                result = Result(Status.FAILED, known, None, message, status, note=EXHAUSTED)
+                await writer.settle(planned.item, planned.generation, result, time.time(), lambda: None)
+                self._heard(ItemSettled(planned.item, result))
 
     def _heard(self, event: Event) -> None:
         self._sums.notice(event)

@@ -1,6 +1,7 @@
 """From a ticket of the queue to what became of its shard."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,22 +10,29 @@ from anyio import CancelScope, Event, move_on_after, sleep, to_thread
 
 from bulkip.cluster.database import PostgresDatabase
 from bulkip.cluster.queue import ShardQueue, Ticket
-from bulkip.cluster.runs import LEASE_S, remote_run, schema_of
+from bulkip.cluster.runs import LEASE_S, is_kept, remote_run, schema_of
 from bulkip.cluster.shardtable import HeldShard, ShardTable
 from bulkip.errors import StoreError
 from bulkip.events import Event as Happening
-from bulkip.orders import HALTED, Orders, halted_fact, round_fact
+from bulkip.model import ErrorClass
+from bulkip.orders import HALTED, Orders, halted_fact, round_fact, stop_told
 from bulkip.quantities import counted
 from bulkip.run.planning import Prepared
 from bulkip.run.serving import Serving
 from bulkip.run.shardrooms import ShardRooms
 from bulkip.run.shardwork import Fate, ShardTask, ShardWork
 from bulkip.settings import thawed_job
-from bulkip.stops import Stop
+from bulkip.stops import Stop, StopKind
 from bulkip.store import RemoteRun, RunReader
+from bulkip.store.freeze import ITEMS_FROZEN
+from bulkip.store.home import DatabaseError
 
 TAKEN_S = LEASE_S + 2
 """So long a shard is waited for whose last worker may be dead."""
+LATER_S = 5.0
+"""How soon a shard is tried again that could not be worked on for no fault of its own."""
+MOST_TAKES = 50
+"""A shard that was taken so often without coming to its end stops its run, before it goes round for ever."""
 AGAIN_S, HURRIED_S, TOLD_S = 1.0, 5.0, 300.0
 """How soon the queue is told again what it did not hear, and for how long; then others find it out."""
 
@@ -63,17 +71,35 @@ class Tickets:
         for work in self._works:
             work.stop(stop)
 
+    def cut_off(self) -> None:
+        """Cancel the calls in flight, too."""
+        for work in self._works:
+            work.cut_off()
+
     async def carry(self, queue: ShardQueue, ticket: Ticket, rooms: ShardRooms) -> None:
         """Work on a shard, and tell the queue what became of it; raises StoreError when nobody answers."""
         database = PostgresDatabase(self._url, schema_of(ticket.run), self._stopped.is_set)
+        after_s = 0.0
         try:
             fate = await self._fate(ticket, ShardTable(database), rooms)
+        except (StoreError, DatabaseError) as error:
+            after_s = LATER_S
+            fate = await self._failed(ticket, error)
         finally:
             with CancelScope(shield=True):
                 await to_thread.run_sync(database.close)
-        if fate is not Fate.LOST:
-            tell = queue.give_back if fate is Fate.GIVEN_BACK else queue.acknowledge
-            await self._insist(partial(tell, ticket))
+        if fate is Fate.GIVEN_BACK:
+            await self._insist(partial(queue.give_back, ticket, after_s))
+        else:
+            await self._insist(partial(queue.acknowledge, ticket))  # which it is not when it is another's
+
+    async def _failed(self, ticket: Ticket, error: Exception) -> Fate:
+        """Return what becomes of a shard that could not be taken: a run that is gone needs nobody."""
+        self._desk.say(f"shard {ticket.shard} of {ticket.run}: {error}")
+        with suppress(StoreError):
+            if not await to_thread.run_sync(is_kept, self._url, ticket.run):
+                return Fate.DONE
+        return Fate.GIVEN_BACK
 
     async def _insist(self, tell: Callable[[], Awaitable[None]]) -> None:
         """Tell the queue something that nobody else can tell it, as soon as it answers."""
@@ -90,6 +116,9 @@ class Tickets:
             return Fate.DONE if self._stop is None else Fate.GIVEN_BACK
         run = remote_run(self._url, ticket.run, self._stopped.is_set)
         task = await to_thread.run_sync(_task, run, shard, table)
+        if task is not None and shard.token > MOST_TAKES:
+            await to_thread.run_sync(table.keep, HALTED, stop_told(_going_round(shard)))
+            task = None
         if task is None:  # nobody is to go on with this run
             await to_thread.run_sync(table.give_back, shard, shard.tally)
             return Fate.DONE
@@ -105,7 +134,8 @@ class Tickets:
         finally:
             self._works.discard(work)
         self.done += fate is Fate.DONE
-        self._desk.say(f"shard {shard.number} of {ticket.run}: {fate}{_told(work)}")
+        why = f" ({work.trouble})" if work.trouble else ""
+        self._desk.say(f"shard {shard.number} of {ticket.run}: {fate}{why}{_told(work)}")
         return fate
 
     async def _taken(self, ticket: Ticket, table: ShardTable) -> HeldShard | None:
@@ -124,7 +154,7 @@ class Tickets:
 def _task(run: RemoteRun, shard: HeldShard, table: ShardTable) -> ShardTask | None:
     """Return what there is to do for a shard, by the orders of its round; None where its run is halted."""
     with RunReader(run) as reader:
-        header, items = reader.header(), reader.items()
+        header, items = reader.header(), reader.remembered(ITEMS_FROZEN)
         orders = Orders.of(reader.remembered(round_fact(shard.round)))
     if orders is None:
         return None
@@ -134,8 +164,13 @@ def _task(run: RemoteRun, shard: HeldShard, table: ShardTable) -> ShardTask | No
     if {HALTED, halted_fact(account)} & table.halted().keys():
         return None
     job = whole if place is None else whole.of_account(whole.accounts[place - 1])
-    prepared = Prepared(Path(), header, job, items, writes=0, repeated=0, remote=run)
+    prepared = Prepared(Path(), header, job, int(str(items)), writes=0, repeated=0, remote=run)
     return ShardTask(run, prepared, account, orders, shard, table)
+
+
+def _going_round(shard: HeldShard) -> Stop:
+    reason = f"shard {shard.number} was taken {MOST_TAKES} times and never came to its end"
+    return Stop(StopKind.HALT, f"{reason}; see what the workers say", ErrorClass.INTERNAL, everywhere=True)
 
 
 def _told(work: ShardWork) -> str:

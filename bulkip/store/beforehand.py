@@ -82,9 +82,10 @@ class Beforehand(WorkLeft):
         """Return the writes that would give a server a second main address, each with the server found."""
         with storage_errors(self.path):
             found = dict(self._db.execute(RIVALS, (self.place, self.place)).fetchall())
-        return [(one, found[one.item.number]) for one in self._numbered(found)]
+        return [(one, found[one.item.number]) for one in self.numbered(found)]
 
-    def _numbered(self, numbers: Iterable[int]) -> list[PlannedItem]:
+    def numbered(self, numbers: Iterable[int]) -> list[PlannedItem]:
+        """Return the items with these numbers, in plan order."""
         values = tuple(numbers)
         if not values:
             return []

@@ -11,8 +11,15 @@ from bulkip.store.planneditem import PlannedItem, planned_item
 from bulkip.store.questions import ITEMS, PLANNED_COLUMNS, PROVABLE, UNREAD, WHOLE_CHAINS
 from bulkip.store.reader import RunReader
 from bulkip.store.schema import storage_errors
+from bulkip.wire import ANSWERED
 
 _OF_ACCOUNT: Final = "(item = 0 OR item IN (SELECT number FROM item WHERE account = ?))"
+
+
+LAST_CALL: Final = """
+SELECT outcome, error_class, message, http_status FROM attempt
+WHERE item = ? AND purpose = 'call' ORDER BY number DESC LIMIT 1
+"""
 
 
 class WorkLeft(RunReader):
@@ -113,6 +120,12 @@ class WorkLeft(RunReader):
         for number, purpose, count in self._pages(sql, (start,)):
             made.setdefault(number, {})[purpose] = count
         return made
+
+    def last_failure(self, item: int) -> tuple[str | None, str | None, int | None] | None:
+        """Return class, message and HTTP status of an item's newest call; None when it succeeded."""
+        with storage_errors(self.path):
+            row = self._db.execute(LAST_CALL, (item,)).fetchone()
+        return None if row is None or row[0] in ANSWERED else (row[1], row[2], row[3])
 
     def _shards(self, condition: str, size: int, most: float) -> Iterator[Part]:
         items, number = self.undone()

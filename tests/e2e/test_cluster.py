@@ -161,6 +161,105 @@ def test_second_coordinator_waits_or_is_refused(place: Site) -> None:
     assert place.doubled() == 0
 
 
+def test_worker_that_was_taken_for_dead_goes_on(place: Site) -> None:
+    """Whoever finds itself forgotten by the queue makes itself known again."""
+    with place.workers(1), place.coordinator("--no-work", "-q") as run:
+        place.until_written(50)
+        place.sql("DELETE FROM bulkip.procrastinate_workers")
+        assert finished(run) == (0, "")
+
+    assert place.broken_laws() == []
+
+
+def test_outage_beyond_the_patience_of_the_limiter_is_survived(tmp_path: Path) -> None:
+    """A worker whose limiter was away for longer than `breaker.give_up` begins anew when it is back."""
+    with postgres() as server, site(tmp_path, server.new_database(), ITEMS) as place:
+        place.write_job(500, "breaker: {give_up: 1s}")
+        with place.workers(2), place.coordinator("--no-work", "-q") as run:
+            place.until_written(100)
+            server.stop()
+            time.sleep(5)
+            server.start()
+            assert finished(run) == (0, "")
+
+        assert place.broken_laws() == []
+        assert place.doubled() == 0
+
+
+def test_failed_canary_stops_the_rollout(tmp_path: Path, postgres_server: Postgres) -> None:
+    """What a small first step came to is counted before the second begins, however quick it was."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text(FAULT.format(which="ip: 10.9.0.0/16"))
+    with site(tmp_path / "a", postgres_server.new_database(), 300, 500, "--faults", str(faults)) as place:
+        place.write_job(500, "rollout: {steps: [20, 100%]}")
+        ended = place.bulkip("run", "job.yaml", "--yes", "-q", "--max-failed", "10%")
+
+    assert ended.code == 6, ended.err
+    assert len(place.writes()) == 20
+
+
+def test_cancel_between_two_steps_is_heeded(tmp_path: Path, postgres_server: Postgres) -> None:
+    """A run that is cancelled while nobody is at it does not go on all the same."""
+    with site(tmp_path / "a", postgres_server.new_database(), 300) as place:
+        place.write_job(500, "rollout: {steps: [20, 100%], pause: 6s}")
+        with place.coordinator("-q") as run:
+            place.until_written(20)
+            time.sleep(1.5)
+            told = bulkip("cluster", "cancel", place.url, "last", cwd=place.folder)
+            code, err = finished(run)
+
+        assert (told.code, code) == (0, 6), told.err + err
+        assert len(place.writes()) == 20
+        assert place.bulkip("resume", "last", "-q").code == 0
+        assert len(place.writes()) == 300
+
+
+def test_second_signal_does_not_wait_for_calls(tmp_path: Path, postgres_server: Postgres) -> None:
+    """Ctrl-C twice ends calls in flight that a slow server would answer much later."""
+    with site(tmp_path / "a", postgres_server.new_database(), 40, 500, "--latency", "25s") as place:
+        with place.coordinator("-q") as run:
+            place.until(lambda: place.bulkip("show", "last").code == 0)
+            time.sleep(2)
+            began = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            time.sleep(1)
+            run.send_signal(signal.SIGINT)
+            code, err = finished(run)
+
+        assert code == 130, err
+        assert time.monotonic() - began < 12
+
+
+def test_ticket_of_a_run_that_is_gone_is_passed_over(place: Site) -> None:
+    """What somebody left in the queue of a removed run costs the next one nothing."""
+    with place.coordinator("--no-work", "-q") as run:
+        place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
+        place.sql(
+            'UPDATE bulkip.procrastinate_jobs SET args = args || \'{"run": "gone"}\' '
+            "WHERE args ->> 'shard' = '1'"
+        )
+        with place.workers(1):
+            assert finished(run) == (0, "")
+
+    assert place.broken_laws() == []
+
+
+def test_changed_job_stops_the_workers_of_the_old_one(place: Site) -> None:
+    """Whoever edits a job whose coordinator died does not have two versions written at a time."""
+    with place.workers(1):
+        with place.coordinator("--no-work", "-q", "--rate", "100/s") as first:
+            place.until(place.run_ids)
+            place.until(lambda: place.sql("SELECT 1 FROM shard WHERE token > 0"))
+            kill(first)
+        place.write_job(500, "timezone: Europe/Amsterdam")
+        done = place.bulkip("run", "job.yaml", "--yes", "--no-work")
+
+    assert done.code == 0, done.err
+    assert "of an older version of this job is left; its workers are stopped" in done.err
+    assert place.broken_laws() == []
+    assert place.doubled() == 0
+
+
 def test_signal_stops_all_workers(place: Site) -> None:
     """Ctrl-C at the coordinator stops the run everywhere, and a resume finishes it."""
     with place.workers(1) as (worker,):

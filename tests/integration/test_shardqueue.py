@@ -70,7 +70,7 @@ async def test_acknowledged_shard_is_gone(queue: ShardQueue) -> None:
 
 
 async def test_shard_of_a_dead_worker_waits_again(url: str, queue: ShardQueue) -> None:
-    """A worker that is silent loses its ticket: when it comes back, it cannot acknowledge for the next one."""
+    """A worker that is silent loses its ticket, and cannot acknowledge for the next one."""
     await queue.defer("a", "run", [1])
     lost = await queue.take({"a"})
     assert lost is not None

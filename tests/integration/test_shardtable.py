@@ -1,19 +1,22 @@
 """Who is at a shard: one worker at a time, as long as it is heard of, and never one that lost it."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bulkip.cluster.database import PostgresDatabase
+from bulkip.cluster.database import STILL_MS, PostgresDatabase
 from bulkip.cluster.runs import fence, schema_of, upload
-from bulkip.cluster.shardtable import Fenced, Guard, ShardTable
+from bulkip.cluster.shardtable import Fenced, Guard, ShardTable, TakenOver
 from bulkip.model import ErrorClass
 from bulkip.orders import HALTED, Tally, halted_fact, stop_told
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Part
+from bulkip.store.home import Executing
 from tests.storedruns import HEADER, frozen, item
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -37,7 +40,7 @@ def database(cluster_url: str, run: str) -> Iterator[PostgresDatabase]:
     """Return a connection to a run with three shards of two accounts."""
     with closing(PostgresDatabase(cluster_url, schema_of(run))) as found:
         parts = [("a", Part(1, 3, 1)), ("a", Part(4, 6, 1)), ("b", Part(7, 9, 2))]
-        assert ShardTable(found).add(1, parts) == [1, 2, 3]
+        assert ShardTable(found).add(0, parts) == [1, 2, 3]
         yield found
 
 
@@ -63,16 +66,63 @@ def test_silent_worker_loses_its_shard(database: PostgresDatabase) -> None:
 
     assert second is not None
     assert (second.token, second.tally) == (2, TALLY)
-    for refused in (
-        lambda: table.seen(first, TALLY, ""),
-        lambda: table.end(first, TALLY),
-        lambda: database.transact(Guard(first)),
-    ):
-        with pytest.raises(Fenced):
-            refused()
+    with pytest.raises(Fenced):
+        table.seen(first, TALLY, "")
+    with pytest.raises(Fenced):
+        table.end(first, TALLY)
+    with pytest.raises(Fenced):
+        database.transact(Guard(first))
     database.transact(Guard(second))
     table.give_back(first, TALLY)  # what is not its own any more it cannot give
     assert table.take(1, "three") is None
+
+
+def test_worker_that_stands_still_in_a_transaction_keeps_nobody_waiting(
+    cluster_url: str, run: str, database: PostgresDatabase
+) -> None:
+    """Whoever is stopped while it commits lets go of its shard after some seconds, and cannot commit then."""
+    table = ShardTable(database)
+    first = table.take(1, "one")
+    assert first is not None
+    database.execute(SILENT)
+    refused: list[Exception] = []
+
+    def stopped(executing: Executing) -> None:
+        Guard(first)(executing)
+        time.sleep(STILL_MS / 1000 + 3)
+
+    def commit() -> None:
+        with closing(PostgresDatabase(cluster_url, schema_of(run))) as other:
+            try:
+                other.transact(stopped)
+            except Fenced as error:
+                refused.append(error)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(commit)
+        time.sleep(0.5)
+        began = time.monotonic()
+        second = table.take(1, "two")
+        lasted_s = time.monotonic() - began
+
+    assert second is not None
+    assert 1 < lasted_s < STILL_MS / 1000 + 2
+    assert len(refused) == 1
+
+
+def test_round_of_another_coordinator_is_noticed(database: PostgresDatabase) -> None:
+    """Who does not know the newest round was taken over; a new round ends what is left of the old one."""
+    table = ShardTable(database)
+    first = table.take(1, "one")
+    assert first is not None
+
+    assert table.add(1, [("a", Part(1, 9))]) == [4]
+
+    with pytest.raises(TakenOver):
+        table.add(1, [("a", Part(1, 9))])
+    with pytest.raises(Fenced):
+        table.seen(first, TALLY, "")
+    assert (table.left(1), table.left(2)) == ((0, 2), (1, 2))
 
 
 def test_shard_that_was_given_back_is_free_at_once(database: PostgresDatabase) -> None:
