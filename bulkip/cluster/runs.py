@@ -13,7 +13,7 @@ from psycopg import sql as words
 
 from bulkip.cluster.database import PostgresDatabase
 from bulkip.cluster.dialect import indexes, tables
-from bulkip.cluster.server import place_of, reason_of, settings_of
+from bulkip.cluster.server import place_of, reason_of, settings_of, shown_url
 from bulkip.errors import StoreError, UsageError
 from bulkip.store.harvest import plan_digest
 from bulkip.store.home import RemoteRun
@@ -90,7 +90,7 @@ def schema_of(run_id: str) -> str:
 
 def remote_run(url: str, run_id: str, hurried: Callable[[], bool] = lambda: False) -> RemoteRun:
     """Return where a run is, with the way to it; the URL with its login shows nowhere."""
-    return RemoteRun(run_id, place_of(url), partial(PostgresDatabase, url, schema_of(run_id), hurried))
+    return RemoteRun(run_id, shown_url(url), partial(PostgresDatabase, url, schema_of(run_id), hurried))
 
 
 def kept_runs(url: str) -> list[KeptRun]:

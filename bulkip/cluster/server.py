@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -12,6 +13,7 @@ CONNECT_S = 5
 STATEMENT_MS = 5000
 """So long a statement may take where others wait for it, the wait for their locks included."""
 SCHEMES: Final = ("postgresql://", "postgres://")
+SECRET: Final = frozenset({"password", "passfile", "sslpassword", "sslkey"})
 SHOWN: Final = ("host", "dbname")
 BOUNDED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 """The last one, because a process that is stopped while a row is its own must not stop all others."""
@@ -61,6 +63,14 @@ def place_of(url: str) -> str:
     given = conninfo_to_dict(url)
     port = f":{given['port']}" if given.get("port") else ""
     return f"postgresql://{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as it may be printed and pasted: without what is secret in it."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in SECRET]
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=urlencode(query)))
 
 
 def refusal(error: psycopg.Error, option: str, url: str) -> UsageError | Halt:

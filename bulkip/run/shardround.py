@@ -143,6 +143,8 @@ class ShardRound:
         over = allowance.hear(counted.ended, counted.failed, 0)
         if over is not None and self._brake.stop is None:
             self._brake.pull(over)
+        total = replace(self._seen.total, statuses=counted.statuses)
+        self._tell(replace(total, steps=max(total.steps, counted.ended)))
 
     def _stopping(self, stop: Stop) -> None:
         self._hurry.is_on = True
@@ -178,7 +180,7 @@ class ShardRound:
         total = seen.total
         if total != before:
             self._moved_at = current_time()
-        self._rules.tell(CrewMoved(total.steps, total.statuses, total.calls, len(seen.holders)))
+        self._tell(total)
         for holder in sorted(seen.lost - self._told_lost):
             self._say(f"worker {holder} is silent; what it was at goes to others")
         self._told_lost |= seen.lost
@@ -187,6 +189,10 @@ class ShardRound:
             if stop is not None:
                 self._brake.pull(stop)
         self._stop_accounts(standing.halted)
+
+    def _tell(self, total: Tally) -> None:
+        workers = len(self._seen.holders)
+        self._rules.tell(CrewMoved(total.steps, total.statuses, total.calls, workers))
 
     def _stop_accounts(self, halted: Mapping[str, Stop]) -> None:
         """Note which accounts have stopped; the others go on."""

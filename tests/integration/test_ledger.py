@@ -9,7 +9,7 @@ from anyio import create_task_group, fail_after
 
 from bulkip.cluster import server
 from bulkip.cluster.ledger import READ, PostgresLedger, make_table
-from bulkip.cluster.server import place_of, settings_of
+from bulkip.cluster.server import place_of, settings_of, shown_url
 from bulkip.errors import Halt, UsageError
 from bulkip.leases import Ask
 from bulkip.sharedpacer import LedgerError
@@ -169,3 +169,17 @@ def test_place_shows_where_and_nothing_else() -> None:
 def test_own_settings_yield_to_those_of_the_url() -> None:
     """A user who names a time limit in the URL has it."""
     assert "connect_timeout=9" in settings_of("postgresql://db/rates?connect_timeout=9")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:geheim@db:5433/runs", "postgresql://me@db:5433/runs"),
+        ("postgresql://me@/runs?host=/run/pg&password=geheim", "postgresql://me@/runs?host=%2Frun%2Fpg"),
+        ("postgresql://db/runs", "postgresql://db/runs"),
+    ],
+    ids=["login", "socket", "plain"],
+)
+def test_url_can_be_pasted_without_what_is_secret(url: str, shown: str) -> None:
+    """A printed command names the same place; whoever pastes it adds the password."""
+    assert shown_url(url) == shown

@@ -12,6 +12,7 @@ from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("cluster")]
 
+COUNTED = "SELECT reltuples FROM pg_class WHERE oid = 'bulkip.procrastinate_jobs'::regclass"
 DEAD = "UPDATE bulkip.procrastinate_workers SET last_heartbeat = now() - interval '11 seconds'"
 
 
@@ -122,3 +123,11 @@ async def test_server_that_is_not_there_is_told(url: str) -> None:
             pass
 
     assert "geheim" not in str(raised.value)
+
+
+async def test_server_knows_at_once_how_many_shards_wait(url: str, queue: ShardQueue) -> None:
+    """A queue that was filled is counted, so that the next shard is found by an index, not by sorting all."""
+    await queue.defer("a", "run", range(1, 2001))
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute(COUNTED).fetchone() == (2000.0,)
