@@ -52,3 +52,9 @@ class Purse:
         self._know_secrets()
         life_s = None if expires_at is None else max(0.0, expires_at - now)
         self.renew_at = None if life_s is None else now + life_s - min(EARLY_S, life_s / 2)
+
+    def forget(self) -> None:
+        """Hold no token any more that was made here: those were given back, and the next call fetches one."""
+        if self.key:
+            self.token = ""
+        self.made.clear()

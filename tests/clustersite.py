@@ -25,6 +25,8 @@ from tests.program import Ended, bulkip, clean_environment
 from tests.providerprocess import TOKEN, Provider, provider
 
 PATIENCE_S = 90
+CLUSTER_ITEMS = 700
+"""Enough for two shards, so that two workers with one each are both at work."""
 ENV = {"HOSTKEY_TOKEN": TOKEN}
 JOB = """
 version: 1
@@ -40,6 +42,7 @@ verify: {{settle: 50ms}}
 """
 
 
+ONE_EACH = ("--shards", "1")
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
@@ -91,7 +94,7 @@ class Site:
             yield []
             return
         with (
-            self._process("worker", *options, env={"BULKIP_CLUSTER": self.url}) as process,
+            self._process("worker", *(options or ONE_EACH), env={"BULKIP_CLUSTER": self.url}) as process,
             self.workers(count - 1, *options) as others,
         ):
             yield [process, *others]

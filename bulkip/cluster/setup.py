@@ -78,6 +78,9 @@ def _initialise(connection: _Connection, option: str) -> list[str]:
     if connection.info.server_version < OLDEST:
         raise UsageError(f"{option}: this PostgreSQL is too old; version 13 or newer is needed")
     known = _known(connection)
+    newer = [one for one, own in _wanted().items() if _numbers((known or {}).get(one, "")) > _numbers(own)]
+    if newer:
+        raise UsageError(f"{option}: a newer bulkip made the tables ({_told(known or {})}); upgrade this one")
     done = []
     with connection.transaction():
         connection.execute("CREATE SCHEMA IF NOT EXISTS bulkip")

@@ -1,11 +1,19 @@
 """What the shards of an account share within one process, kept as long as there are any."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from anyio import TASK_STATUS_IGNORED, Lock, create_task_group, current_time, sleep
+from anyio import (
+    TASK_STATUS_IGNORED,
+    CancelScope,
+    Lock,
+    create_task_group,
+    current_time,
+    move_on_after,
+    sleep,
+)
 from anyio.abc import TaskGroup, TaskStatus
 
 from bulkip.brake import Brake
@@ -18,6 +26,8 @@ from bulkip.stops import Stop
 IDLE_S = 30.0
 """So long a room is kept that nobody uses: the next shard of the same account is often near."""
 LOOK_S = 1.0
+LEAVING_S = 10.0
+Leave = Callable[[], Awaitable[None]]
 Key = tuple[str, int, str]
 """A run, the round of its shards, and an account: the pace is that of the settings which hold there."""
 
@@ -44,13 +54,16 @@ class ShardRooms:
 
     @asynccontextmanager
     async def room(
-        self, key: Key, endpoint: Callable[[], Endpoint], job: Job, stop: Callable[[Stop], None]
+        self, key: Key, endpoint: Endpoint, job: Job, stop: Callable[[Stop], None], leave: Leave
     ) -> AsyncIterator[Room]:
-        """Give the room of an account; `stop` hears when nothing can be sent from it any more."""
+        """Give the room of an account; `stop` hears when nothing can be sent from it any more.
+
+        `leave` is what is to be done when nobody needs the room any more.
+        """
         async with self._opening:
             kept = self._kept.get(key)
             if kept is None:
-                kept = self._kept[key] = await self._group.start(self._keep, key, endpoint(), job)
+                kept = self._kept[key] = await self._group.start(self._keep, key, endpoint, job, leave)
         kept.users += 1
         kept.stops.append(stop)
         try:
@@ -63,21 +76,34 @@ class ShardRooms:
             kept.left_at = current_time()
 
     async def _keep(
-        self, key: Key, endpoint: Endpoint, job: Job, *, task_status: TaskStatus[_Kept] = TASK_STATUS_IGNORED
+        self,
+        key: Key,
+        endpoint: Endpoint,
+        job: Job,
+        leave: Leave,
+        *,
+        task_status: TaskStatus[_Kept] = TASK_STATUS_IGNORED,
     ) -> None:
         """Hold wire and pace open until nobody has used them for a while, or nothing can be sent any more."""
         brake = Brake(partial(self._stop_all, key))
         transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
-        async with transport as wire, create_task_group() as pacing:
-            pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
-            pacing.start_soon(pacer.run)
-            kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
-            task_status.started(kept)
-            while kept.users or (brake.stop is None and current_time() - kept.left_at < IDLE_S):
-                await sleep(LOOK_S)
-            if self._kept.get(key) is kept:
+        kept: _Kept | None = None
+        try:
+            async with transport as wire, create_task_group() as pacing:
+                pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
+                pacing.start_soon(pacer.run)
+                kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
+                task_status.started(kept)
+                while kept.users or (brake.stop is None and current_time() - kept.left_at < IDLE_S):
+                    await sleep(LOOK_S)
+                pacing.cancel_scope.cancel()
+        finally:
+            if kept is not None and self._kept.get(key) is kept:
                 del self._kept[key]
-            pacing.cancel_scope.cancel()
+            if endpoint.purse.made and not any(one.room.endpoint is endpoint for one in self._kept.values()):
+                with CancelScope(shield=True), move_on_after(LEAVING_S):
+                    await leave()
+                endpoint.purse.forget()
 
     def _stop_all(self, key: Key, stop: Stop) -> None:
         """Stop the shards of a room from which nothing can be sent; the next one gets a room that works."""

@@ -128,22 +128,26 @@ class ShardRound:
                         hands.cut_off()
             group.cancel_scope.cancel()
         if self._brake.stop is not TAKEN_OVER:
-            await to_thread.run_sync(self._count_up)
+            self._take_results(await to_thread.run_sync(self._count_up))
         return self._brake.stop
 
-    def _count_up(self) -> None:
+    def _count_up(self) -> Mapping[str, int]:
         """Count once more what the round came to, from its results: last words of workers may be missing."""
-        table, round_, allowance = self._table, self._dealt.round, self._rules.allowance
+        table, round_ = self._table, self._dealt.round
         if self._brake.stop is not None:
             table.close(round_)
         self._seen.take(table.whole_round(round_))
         results = Counter(table.results(round_))
         results.subtract(self._before)
-        counted = Tally({status: count for status, count in results.items() if count > 0})
-        over = allowance.hear(counted.ended, counted.failed, 0)
-        if over is not None and self._brake.stop is None:
+        return {status: count for status, count in results.items() if count > 0}
+
+    def _take_results(self, statuses: Mapping[str, int]) -> None:
+        """Take in how many items of the round have ended, each in its status."""
+        counted = Tally(statuses)
+        over = self._rules.allowance.hear(counted.ended, counted.failed, 0)
+        if over is not None:
             self._brake.pull(over)
-        total = replace(self._seen.total, statuses=counted.statuses)
+        total = replace(self._seen.total, statuses=statuses)
         self._tell(replace(total, steps=max(total.steps, counted.ended)))
 
     def _stopping(self, stop: Stop) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
+from math import inf
 
 from anyio import CancelScope, create_task_group, current_time, sleep, to_thread
 
@@ -28,6 +29,9 @@ from bulkip.store.home import DatabaseError, RemoteRun
 
 TOUCH_S = 1.0
 """So often a worker says that it is still at a shard, and hears what others have come to."""
+OF_A_HOST = frozenset({ErrorClass.BREAKER, ErrorClass.TLS, ErrorClass.CONNECT, ErrorClass.DNS})
+"""What may be wrong with this machine alone: while others go on, it stops nobody but itself."""
+OTHERS_S = 60.0
 EXHAUSTED = "its last attempt was made by a worker that is gone"
 PROBES = 1_000
 """So many calls of a shard's own may be numbered before those of its next worker; they stand under item 0."""
@@ -93,6 +97,7 @@ class ShardWork:
         self._foreign = False  # whether what stopped it is no end of the shard
         self.brake = Brake(lambda _stop: None)
         self.trouble = ""
+        self._others_ended, self._others_moved_at = 0, -inf
         orders, job = task.orders, task.prepared.job
         limits = job.safety.max_failed, job.safety.min_sample, orders.planned
         self._allowance = Allowance(job.retry.budget, Ceiling(*limits, orders.ended, orders.failed))
@@ -119,6 +124,8 @@ class ShardWork:
             if self.brake.stop is None:
                 await to_thread.run_sync(table.end, shard, self.tally)
                 return Fate.DONE
+            if self._is_foreign and not self._foreign and self.brake.stop is not None:
+                self.trouble = self.brake.stop.reason
             await to_thread.run_sync(table.give_back, shard, self.tally)
         except Fenced:
             return Fate.LOST
@@ -134,7 +141,10 @@ class ShardWork:
     def _is_foreign(self) -> bool:
         """Whether what stopped the work is no end of the shard: others may go on with it."""
         stop = self.brake.stop
-        return self._foreign or (stop is not None and stop.error_class is ErrorClass.INTERNAL)
+        if stop is None or self._foreign:
+            return self._foreign
+        others_go_on = current_time() - self._others_moved_at < OTHERS_S
+        return stop.error_class is ErrorClass.INTERNAL or (others_go_on and stop.error_class in OF_A_HOST)
 
     async def _work(self, room: Room) -> None:
         task, orders = self._task, self._task.orders
@@ -227,6 +237,8 @@ class ShardWork:
         if stop is not None:
             self.stop(stop)
         ended, failed, spent = await to_thread.run_sync(table.others, shard)
+        if ended > self._others_ended:
+            self._others_ended, self._others_moved_at = ended, current_time()
         before, spent_before = shard.tally, task.orders.spent.get(task.account, 0)
         over = self._allowance.hear(
             ended + before.ended, failed + before.failed, spent + before.spent + spent_before

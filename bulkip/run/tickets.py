@@ -21,6 +21,7 @@ from bulkip.run.planning import Prepared
 from bulkip.run.serving import Serving
 from bulkip.run.shardrooms import ShardRooms
 from bulkip.run.shardwork import Fate, ShardTask, ShardWork
+from bulkip.run.stages import log_out
 from bulkip.settings import thawed_job
 from bulkip.stops import Stop, StopKind
 from bulkip.store import RemoteRun, RunReader
@@ -82,6 +83,7 @@ class Tickets:
         after_s = 0.0
         try:
             fate = await self._fate(ticket, ShardTable(database), rooms)
+            after_s = LATER_S if fate is Fate.GIVEN_BACK and self._stop is None else 0.0
         except (StoreError, DatabaseError) as error:
             after_s = LATER_S
             fate = await self._failed(ticket, error)
@@ -127,9 +129,10 @@ class Tickets:
         try:
             if self._stop is not None:
                 work.stop(self._stop)
-            endpoint = partial(self._serving.endpoint, ticket.queue)
+            endpoint = self._serving.endpoint(ticket.queue)
             key = (ticket.run, shard.round, task.account)
-            async with rooms.room(key, endpoint, task.prepared.job, work.stop) as room:
+            leave = partial(log_out, task.prepared, endpoint, task.orders.start, self._desk.notice)
+            async with rooms.room(key, endpoint, task.prepared.job, work.stop, leave) as room:
                 fate = await work.carry(room)
         finally:
             self._works.discard(work)
