@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,7 @@ class Site:
     api: Provider
     items: int
     env: Mapping[str, str] = field(default_factory=lambda: ENV)
+    program: Sequence[str] = ("-m", "bulkip")
 
     def write_job(self, rate: int, more: str = "") -> None:
         """Write the job once more, with further settings."""
@@ -104,7 +105,7 @@ class Site:
         self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
-            [sys.executable, "-m", "bulkip", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.folder,
             env=clean_environment() | dict(self.env) | dict(env or {}),
             stdout=subprocess.DEVNULL,

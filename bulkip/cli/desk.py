@@ -19,7 +19,7 @@ from bulkip.retry import text_of
 from bulkip.run.collecting import opening_lines
 from bulkip.run.ending import Conclusion, check_own
 from bulkip.run.planning import Prepared
-from bulkip.run.recap import recap_lines
+from bulkip.run.recap import away_lines, recap_lines
 from bulkip.run.shortlived import is_short_lived
 from bulkip.safety import PlannedChanges, forward_lines
 from bulkip.store import Change
@@ -169,10 +169,14 @@ class TerminalDesk:
     @staticmethod
     def _recap_rows(conclusion: Conclusion) -> None:
         """Tell what the run store says; one that failed says nothing, and why was told before."""
-        with suppress(StoreError):
+        try:
             check_own(conclusion.prepared)
             for line in recap_lines(conclusion, line_width()):
                 _write(line)
+        except StoreError:
+            if conclusion.prepared.remote is not None:
+                for line in away_lines(conclusion, line_width()):
+                    _write(line)
 
 
 def _tell(text: str) -> None:

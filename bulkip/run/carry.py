@@ -1,6 +1,6 @@
 """A run from its frozen plan to the exit code: read, ask, apply, report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -229,17 +229,18 @@ def _conclude(prepared: Prepared, reached: Reached, way: Way) -> Conclusion:
     reached = replace(reached, end=replace(reached.end, stop=stop))
     code = _code(reached, judged(counts, fail_on), missed=missed)
     strict = _code(reached, counts, missed=missed)
-    _remember(prepared, () if strict or problems else way.reports, way.desk)
+    _remember(prepared, () if strict or problems else way.reports, way.desk, problems.values())
     return Conclusion(prepared, counts, code, stop, reached.safety, way.reports, problems)
 
 
-def _remember(prepared: Prepared, whole: Sequence[ReportSpec], desk: Desk) -> None:
+def _remember(prepared: Prepared, whole: Sequence[ReportSpec], desk: Desk, told: Collection[str]) -> None:
     """Keep what was collected beyond this run; where that fails, the next plan looks into its store."""
     try:
         remember(prepared)
         note_reports(prepared, whole)
     except StoreError as error:
-        desk.warn(str(error))
+        if str(error) not in told:
+            desk.warn(str(error))
 
 
 def _last_word(reached: Reached, counts: Counts, fail_on: Tolerance | None, *, missed: bool) -> LastWord:

@@ -88,8 +88,9 @@ class Crew:
             error = leading_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
             if not isinstance(error, StoreError | DatabaseError):
                 raise error from raised
-            rules.tell(Stopping(str(error)))
-            stop = storage_stop(StoreError(str(error)))
+            self._hurry.is_on = True  # whatever still asks this database does not wait for it all over again
+            stop = storage_stop(_told_of(prepared, error))
+            rules.tell(Stopping(stop.reason))
         return StageEnd(start, stop)
 
     def _begin(self, prepared: Prepared) -> None:
@@ -201,6 +202,11 @@ def _left(stage: Stage, prepared: Prepared, queues: Sequence[AccountQueue]) -> i
         with WorkLeft(prepared.home, Part(account=queue.place)) as reader:
             left += reader.reads_left() if stage is Stage.READING else reader.items_left()
     return left
+
+
+def _told_of(prepared: Prepared, error: StoreError | DatabaseError) -> StoreError:
+    """Return an error of the run's store, as its readers and writers tell it."""
+    return error if isinstance(error, StoreError) else StoreError(f"{prepared.home}: run store: {error}")
 
 
 def _counts(prepared: Prepared) -> Counts:

@@ -60,6 +60,16 @@ def recap_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
     yield from _told(iter([Line(str(conclusion.exit_code), "exit")]), width)
 
 
+def away_lines(conclusion: Conclusion, width: int | None) -> Iterator[str]:
+    """Yield the recap of a run in a cluster whose database is away: nothing of it is lost with that."""
+    lines = (
+        Line(command("resume", conclusion.prepared.home), "next", whole=True),
+        Line("go on with what is left when the database answers", deeper=DEEPER),
+        Line(str(conclusion.exit_code), "exit"),
+    )
+    yield from _told(iter(lines), width)
+
+
 def _told(lines: Iterator[Line], width: int | None) -> Iterator[str]:
     for line in lines:
         yield from line.told(width)

@@ -119,13 +119,15 @@ class ShardRound:
             async with create_task_group() as working:
                 if hands is not None:
                     working.start_soon(hands.work, queue)
-                async with bounded(self._brake, rules.grace_s, scope):
-                    await self._watch(queue)
-                await self._part(parting)
-                if hands is not None:
-                    hands.stop(self._brake.stop or OVER)
-                    if parting.cancelled_caught:
-                        hands.cut_off()
+                try:
+                    async with bounded(self._brake, rules.grace_s, scope):
+                        await self._watch(queue)
+                    await self._part(parting)
+                finally:  # also where the database is gone: then nobody here waits for it much longer
+                    if hands is not None:
+                        hands.stop(self._brake.stop or OVER)
+                if hands is not None and parting.cancelled_caught:
+                    hands.cut_off()
             group.cancel_scope.cancel()
         if self._brake.stop is not TAKEN_OVER:
             self._take_results(await to_thread.run_sync(self._count_up))

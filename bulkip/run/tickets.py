@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from anyio import CancelScope, Event, move_on_after, sleep, to_thread
+from anyio import CancelScope, Event, current_time, move_on_after, sleep, to_thread
 
 from bulkip.cluster.database import PostgresDatabase
 from bulkip.cluster.queue import ShardQueue, Ticket
@@ -56,6 +56,7 @@ class Tickets:
         self._serving = serving
         self._desk = desk
         self._works: set[ShardWork] = set()
+        self._telling: set[CancelScope] = set()
         self._stop: Stop | None = None
         self._stopped = Event()
         self.done = 0
@@ -69,6 +70,8 @@ class Tickets:
         """Give back what is not done; calls in flight get their grace."""
         self._stop = self._stop or stop
         self._stopped.set()
+        for scope in self._telling:
+            scope.deadline = min(scope.deadline, current_time() + HURRIED_S)
         for work in self._works:
             work.stop(stop)
 
@@ -105,12 +108,17 @@ class Tickets:
 
     async def _insist(self, tell: Callable[[], Awaitable[None]]) -> None:
         """Tell the queue something that nobody else can tell it, as soon as it answers."""
-        with CancelScope(shield=True), move_on_after(TOLD_S if self._stop is None else HURRIED_S):
-            while True:
-                try:
-                    return await tell()
-                except StoreError:
-                    await sleep(AGAIN_S)
+        patience_s = TOLD_S if self._stop is None else HURRIED_S
+        with CancelScope(shield=True, deadline=current_time() + patience_s) as scope:
+            self._telling.add(scope)
+            try:
+                while True:
+                    try:
+                        return await tell()
+                    except StoreError:
+                        await sleep(AGAIN_S)
+            finally:
+                self._telling.discard(scope)
 
     async def _fate(self, ticket: Ticket, table: ShardTable, rooms: ShardRooms) -> Fate:
         shard = await self._taken(ticket, table)

@@ -1,5 +1,6 @@
 """A run that several machines share: the same commands, and every accident that the design names."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -232,7 +233,8 @@ def test_draining_worker_ends_by_itself(place: Site) -> None:
         place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
         with place.workers(1, "--drain") as (worker,):
             code, said = finished(worker)
-        assert (code, "worker ended after 2 shards" in said) == (0, True), said
+        assert code == 0, said
+        assert re.search(r"worker ended after [2-4] shards\n", said), said  # two a stage
         with place.workers(1):
             assert finished(run) == (0, "")
 

@@ -16,6 +16,13 @@ ITEMS = CLUSTER_ITEMS
 IN_FLIGHT = 8
 """How many calls of a shard may be on their way at a time."""
 REDELIVERED_S = 20
+IMPATIENT = """
+import runpy
+from bulkip.cluster import database
+database.PATIENCE_S = 4.0
+runpy.run_module("bulkip", run_name="__main__", alter_sys=True)
+"""
+"""bulkip, but for how long it waits for a database that is away."""
 
 
 def test_killed_worker_loses_nothing(place: Site) -> None:
@@ -122,6 +129,29 @@ def test_outage_beyond_the_patience_of_the_limiter_is_survived(tmp_path: Path) -
             server.start()
             assert finished(run) == (0, "")
 
+        assert place.broken_laws() == []
+        assert place.doubled() == 0
+
+
+def test_run_halts_when_the_database_stays_away(tmp_path: Path) -> None:
+    """Beyond its patience the run halts, soon, with the command that goes on; a resume finds all of it."""
+    with postgres() as server, site(tmp_path, server.new_database(), ITEMS) as place:
+        place.program = ("-c", IMPATIENT)
+        with place.coordinator() as run:
+            place.until_written(100)
+            server.stop()
+            began = time.monotonic()
+            code, said = finished(run)
+            lasted_s = time.monotonic() - began
+            server.start()
+        done = place.bulkip("resume", "last", "-q")
+
+        assert code == 6, said
+        assert lasted_s < 40
+        (run_id,) = place.run_ids()
+        assert said.count("connection is bad") == 2  # when it stops, and why it has stopped
+        assert f"next     bulkip resume {run_id} --cluster" in said
+        assert (done.code, done.err) == (0, "")
         assert place.broken_laws() == []
         assert place.doubled() == 0
 
