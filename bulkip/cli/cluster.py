@@ -17,7 +17,7 @@ from bulkip.reports.text import outcome
 from bulkip.run.clusterextra import check_cluster, missing
 
 if TYPE_CHECKING:
-    from bulkip.run.clusterdesk import ClusterStanding, RunStanding
+    from bulkip.run.clusterdesk import ClusterDesk, ClusterStanding, RunStanding
 
 VARIABLE = "BULKIP_CLUSTER"
 EPILOG = f"""\b
@@ -58,10 +58,7 @@ def init(url: str) -> int:
         help="How to print it.")  # fmt: skip
 def status(url: str, form: str) -> int:
     """Show the newest runs with their items by status, the workers, and what waits in the queues."""
-    check_cluster(url, "cluster status")
-    from bulkip.run.clusterdesk import standing  # noqa: PLC0415 -- the packages may be missing
-
-    found = standing(url)
+    found = _desk(url, "cluster status").standing()
     if form == "json":
         write_report(STDOUT, [json.dumps(_fields(found), ensure_ascii=False, indent=2) + "\n"])
     else:
@@ -77,9 +74,7 @@ def cancel(words: tuple[str, ...]) -> int:
     RUN is an id, a unique prefix, `last` or `last~1`.
     """
     url, name = _url_and_run(words, "cluster cancel")
-    from bulkip.run.clusterdesk import cancel as stop  # noqa: PLC0415 -- the packages may be missing
-
-    run, workers = stop(url, name)
+    run, workers = _desk(url, "cluster cancel").cancel(name)
     click.echo(f"{run} is cancelled; {counted(workers, 'worker')} at it will stop within seconds")
     return 0
 
@@ -94,20 +89,25 @@ def remove(words: tuple[str, ...]) -> int:
     url, name = _url_and_run(words, "cluster remove")
     if name.startswith("last"):
         raise UsageError("cluster remove: name the run by its id; `bulkip cluster status` lists them")
-    from bulkip.run.clusterdesk import remove as drop  # noqa: PLC0415 -- the packages may be missing
-
-    click.echo(f"{drop(url, name)} is removed")
+    click.echo(f"{_desk(url, 'cluster remove').remove(name)} is removed")
     return 0
 
 
 def _url_and_run(words: tuple[str, ...], command: str) -> tuple[str, str]:
-    """Return the URL of a cluster that can be used, of the variable when it is not named, and the run."""
+    """Return the URL of a cluster, of the variable when it is not named, and the run."""
     *before, name = words
     url = before[0] if before else os.environ.get(VARIABLE, "")
     if not url or len(before) > 1:
         raise UsageError(f"{command}: name the URL of the cluster, or set {VARIABLE}, and one run")
-    check_cluster(url, command)
     return url, name
+
+
+def _desk(url: str, command: str) -> "ClusterDesk":
+    """Return who answers for a cluster that can be used."""
+    check_cluster(url, command)
+    from bulkip.run.clusterdesk import ClusterDesk  # noqa: PLC0415 -- the packages may be missing
+
+    return ClusterDesk(url)
 
 
 def _lines(found: "ClusterStanding") -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bulkip.run.clusterextra import check_cluster
 from bulkip.run.runs import find_run
 from bulkip.store import Home
 
@@ -10,6 +11,7 @@ def home_of(run_dir: Path, run: str, cluster: str | None) -> Home:
     """Return where a run is, by id, unique prefix, `last` or `last~N`; raises UsageError."""
     if not cluster:
         return find_run(run_dir, run)
-    from bulkip.run.clustered import remote_home  # noqa: PLC0415 -- what only a cluster needs
+    check_cluster(cluster)
+    from bulkip.cluster.runs import found_run  # noqa: PLC0415 -- what only a cluster needs
 
-    return remote_home(cluster, run)
+    return found_run(cluster, run)

@@ -11,6 +11,7 @@ from bulkip.errors import UsageError
 from bulkip.run.again import case_of, find_resumable, has_work, job_file_of, rebase
 from bulkip.run.again import resume as finish
 from bulkip.run.alarms import Case
+from bulkip.run.clusterextra import check_cluster
 from bulkip.settings import load_job
 
 EPILOG = """\b
@@ -47,11 +48,12 @@ def resume(run: str, **given: Any) -> int:
 
 def _resume_in_cluster(run: str, given: dict[str, Any]) -> int:
     """Finish a run that is kept in a cluster."""
-    from bulkip.run.clustered import remote_resumable  # noqa: PLC0415 -- what only a cluster needs
-
     if given["rebase"]:
         raise UsageError(
             "--rebase is for runs in a folder; `bulkip run --cluster` plans the changed job anew"
         )
+    check_cluster(given["cluster"])
+    from bulkip.run.clustered import remote_resumable  # noqa: PLC0415 -- what only a cluster needs
+
     home = remote_resumable(given["cluster"], run, has_work)
     return told(given, case_of(home), lambda desk: finish(home, run_options(given), desk))

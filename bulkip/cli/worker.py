@@ -6,6 +6,8 @@ import click
 
 from bulkip.cli.options import option
 from bulkip.quantities import counted
+from bulkip.run.clusterextra import check_cluster
+from bulkip.run.options import HandsOptions
 
 EPILOG = """\b
 Examples:
@@ -32,16 +34,12 @@ def worker(url: str, queues: str | None, *, drain: bool, shards: int, quiet: boo
     URL is the PostgreSQL of the cluster; the variable BULKIP_CLUSTER may hold it. A worker
     can come and go at any time: what it leaves goes to others.
     """
-    from bulkip.run.clusterextra import check_cluster  # noqa: PLC0415 -- the packages may be missing
-
     check_cluster(url, "worker")
-    from bulkip.run.hands import HandsOptions  # noqa: PLC0415 -- the same
-    from bulkip.run.tickets import Desk  # noqa: PLC0415 -- the same
-    from bulkip.run.workers import run_worker  # noqa: PLC0415 -- the same
+    from bulkip.run.workers import run_worker  # noqa: PLC0415 -- the packages may be missing
 
     names = tuple(name for name in (queues or "").split(",") if name)
     say = _silent if quiet else partial(click.echo, err=True)
-    ended = run_worker(url, HandsOptions(names, shards, drain), Desk(say, lambda _event: None))
+    ended = run_worker(url, HandsOptions(names, shards, drain), say)
     say(f"worker ended after {counted(ended.shards, 'shard')}")
     return ended.exit_code
 

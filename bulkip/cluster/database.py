@@ -180,8 +180,7 @@ class PostgresDatabase:
             connection = psycopg.connect(
                 settings_of(self._url, bounded=False), autocommit=True, row_factory=row_maker
             )
-            path = words.SQL("SET search_path TO {}, bulkip").format(words.Identifier(self._schema))
-            for setting in (path, *SETTINGS):
+            for setting in (search_path(self._schema), *SETTINGS):
                 connection.execute(setting)
             self._connection = connection
         return self._connection
@@ -204,6 +203,11 @@ class _Translating:
     def execute(self, sql: str, values: Values = (), /) -> Rows:
         """Execute a statement."""
         return self._connection.execute(translated(sql), values)
+
+
+def search_path(schema: str) -> words.Composed:
+    """Return what lets a connection see the tables of a schema, and what all share."""
+    return words.SQL("SET search_path TO {}, bulkip").format(words.Identifier(schema))
 
 
 def _is_committed(connection: psycopg.Connection[Row], transaction: str) -> bool:

@@ -20,12 +20,11 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from bulkip.cluster.runs import LEASE_S
 from bulkip.cluster.server import place_of, reason_of, settings_of
 from bulkip.errors import StoreError
 
 TASK: Final = "bulkip.shard"
-SILENT_S: Final = 10.0
-"""So long after its last heartbeat a worker counts as dead, and what it was doing is to be done again."""
 AT_ONCE: Final = 500
 REAPING: Final = 0x62756C6C
 """The advisory lock of whoever looks for dead workers."""
@@ -137,11 +136,9 @@ class ShardQueue:
                 if not await _locked(connection):
                     return 0
                 try:
-                    found = await self._jobs.get_stalled_jobs(
-                        task_name=TASK, seconds_since_heartbeat=SILENT_S
-                    )
+                    found = await self._jobs.get_stalled_jobs(task_name=TASK, seconds_since_heartbeat=LEASE_S)
                     stalled = [job for job in found if await self._again(job)]
-                    await self._jobs.prune_stalled_workers(SILENT_S)
+                    await self._jobs.prune_stalled_workers(LEASE_S)
                 finally:
                     await connection.execute("SELECT pg_advisory_unlock(%s)", (REAPING,))
         return len(stalled)

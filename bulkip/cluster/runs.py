@@ -1,7 +1,6 @@
 """Which runs does a cluster keep, and how does a plan get there?"""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,14 +10,15 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql as words
 
-from bulkip.cluster.database import PostgresDatabase
-from bulkip.cluster.dialect import indexes, tables
+from bulkip.cluster.database import PostgresDatabase, search_path
+from bulkip.cluster.dialect import indexes, tables, translated
 from bulkip.cluster.server import place_of, reason_of, settings_of, shown_url
 from bulkip.errors import StoreError, UsageError
 from bulkip.store.harvest import plan_digest
 from bulkip.store.home import RemoteRun
 from bulkip.store.moving import Pages, tables_of
 from bulkip.store.schema import RunHeader
+from bulkip.store.statements import REMEMBER
 
 PREFIX: Final = "run_"
 """What the schema of a run is called, before its id."""
@@ -37,21 +37,20 @@ CREATE INDEX shard_round ON shard (round)
 """
 DROP_TICKETS: Final = "DELETE FROM bulkip.procrastinate_jobs WHERE args ->> 'run' = %s"
 LEASE_S: Final = 10
-"""So long after its last word a worker keeps a shard; one that was silent for longer has lost it."""
+"""So long after its last word a worker counts as dead; what it was at goes to others."""
 REST: Final = """
 UPDATE bulkip.runs SET under_way = FALSE
-WHERE id = %s AND NOT EXISTS (SELECT 1 FROM {} WHERE ended_at IS NULL)
+WHERE id = %s AND NOT EXISTS (SELECT 1 FROM shard WHERE ended_at IS NULL)
 """
 HOLDERS: Final = """
-SELECT DISTINCT holder FROM {} WHERE ended_at IS NULL AND holder IS NOT NULL
+SELECT DISTINCT holder FROM shard WHERE ended_at IS NULL AND holder IS NOT NULL
 AND seen_at >= clock_timestamp() - %s * interval '1 second' ORDER BY holder
 """
 WORKERS: Final = """
 SELECT COUNT(*) FROM bulkip.procrastinate_workers WHERE last_heartbeat >= now() - %s * interval '1 second'
 """
-HALT: Final = "INSERT INTO {} VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 FENCE: Final = """
-UPDATE {} SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
+UPDATE shard SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
 """
 REGISTER: Final = "INSERT INTO bulkip.runs VALUES (%s, %s, %s, %s, %s, %s, %s, %s, FALSE)"
 LIST_UNDER_WAY: Final = "SELECT * FROM bulkip.runs WHERE under_way"
@@ -74,10 +73,15 @@ class KeptRun:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Give a connection for a few questions; raises StoreError when the server refuses or goes away."""
+def connected(url: str, run_id: str | None = None) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection for a few questions, about the tables of a run if one is named.
+
+    Raises StoreError when the server refuses or goes away.
+    """
     try:
         with psycopg.connect(settings_of(url, bounded=False), autocommit=True) as connection:
+            if run_id is not None:
+                connection.execute(search_path(schema_of(run_id)))
             yield connection
     except psycopg.Error as error:
         raise StoreError(f"{place_of(url)}: {reason_of(error)}") from error
@@ -116,7 +120,7 @@ def upload(url: str, folder: Path, header: RunHeader, accounts: str) -> RemoteRu
     with connected(url) as connection, connection.transaction():
         schema = words.Identifier(schema_of(header.id))
         connection.execute(words.SQL("CREATE SCHEMA {}").format(schema))
-        connection.execute(words.SQL("SET LOCAL search_path TO {}, bulkip").format(schema))
+        connection.execute(search_path(schema_of(header.id)))
         for statement in (*tables().split(";"), *SHARDS.split(";")):
             connection.execute(statement.encode())
         copied = {name: _copy(connection, name, pages) for name, pages in tables_of(folder)}
@@ -153,30 +157,26 @@ def drop(url: str, run_id: str) -> None:
 
 def rest(url: str, run_id: str) -> None:
     """Let workers pass a run over, unless somebody deals out its shards; raises StoreError."""
-    with connected(url) as connection:
-        table = words.Identifier(schema_of(run_id), "shard")
-        connection.execute(words.SQL(REST).format(table), (run_id,))
+    with connected(url, run_id) as connection:
+        connection.execute(REST, (run_id,))
 
 
 def fence(url: str, run_id: str) -> None:
     """Take every shard of a run away from whoever is at it: what they still write is refused."""
-    with connected(url) as connection:
-        table = words.Identifier(schema_of(run_id), "shard")
-        connection.execute(words.SQL(FENCE).format(table))
+    with connected(url, run_id) as connection:
+        connection.execute(FENCE)
 
 
-def halt(url: str, run_id: str, fact: str, why: Mapping[str, Any]) -> None:
-    """Let a run keep why nobody is to go on with it; its workers hear of it within a second."""
-    with connected(url) as connection:
-        table = words.Identifier(schema_of(run_id), "run")
-        connection.execute(words.SQL(HALT).format(table), (fact, json.dumps(why)))
+def keep(url: str, run_id: str, fact: str, text: str) -> None:
+    """Let a run keep a fact, as JSON; its workers hear within a second why nobody is to go on."""
+    with connected(url, run_id) as connection:
+        connection.execute(translated(REMEMBER), (fact, text))
 
 
 def holders(url: str, run_id: str) -> tuple[str, ...]:
     """Return who is at the shards of a run; a worker that is silent is at none."""
-    with connected(url) as connection:
-        table = words.Identifier(schema_of(run_id), "shard")
-        rows = connection.execute(words.SQL(HOLDERS).format(table), (LEASE_S,)).fetchall()
+    with connected(url, run_id) as connection:
+        rows = connection.execute(HOLDERS, (LEASE_S,)).fetchall()
     return tuple(name for (name,) in rows)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bulkip.cluster.runs import LEASE_S
+from bulkip.cluster.runs import FENCE, LEASE_S
 from bulkip.orders import HALTED, Tally, halted_fact, stop_of
 from bulkip.stops import Stop
 from bulkip.store.home import DatabaseError, Executing, SharedDatabase
@@ -47,9 +47,6 @@ WHERE round = ? AND (holder IS NOT NULL OR ended_at >= clock_timestamp() - ? * i
 ORDER BY number
 """
 ALONE: Final = "LOCK TABLE shard IN SHARE ROW EXCLUSIVE MODE"
-FENCE: Final = """
-UPDATE shard SET token = token + 1, ended_at = clock_timestamp(), holder = NULL WHERE ended_at IS NULL
-"""
 CLOSE: Final = FENCE + " AND round = ?"
 WHOLE_ROUND: Final = "SELECT number, account, TRUE, FALSE, tally, NULL FROM shard WHERE round = ?"
 RESULTS: Final = """
@@ -183,15 +180,14 @@ class ShardTable:
 
     def moving(self, round_: int, within_s: float) -> list[ShardState]:
         """Return the shards of a round that somebody is at, and those that ended within so many seconds."""
-        rows = self._database.execute(MOVING, (round_, within_s)).fetchall()
-        return [
-            ShardState(number, account, ended, silent, _tally(tally), holder)
-            for number, account, ended, silent, tally, holder in rows
-        ]
+        return self._states(MOVING, round_, within_s)
 
     def whole_round(self, round_: int) -> list[ShardState]:
         """Return all shards of a round that is over."""
-        rows = self._database.execute(WHOLE_ROUND, (round_,)).fetchall()
+        return self._states(WHOLE_ROUND, round_)
+
+    def _states(self, question: str, *values: float) -> list[ShardState]:
+        rows = self._database.execute(question, values).fetchall()
         return [
             ShardState(number, account, ended, silent, _tally(tally), holder)
             for number, account, ended, silent, tally, holder in rows

@@ -13,7 +13,6 @@ from bulkip.model import ErrorClass, Status
 from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
-from bulkip.run.clustered import again_in_cluster
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import Reach, reach_of
 from bulkip.run.engine import LIMITER
@@ -168,6 +167,8 @@ def _another_start(
     _warn_of_own_pace(home, options, desk)
     way = Way(options, desk, reports, signals)
     if isinstance(home, RemoteRun):
+        from bulkip.run.clustered import again_in_cluster  # noqa: PLC0415 -- what only a cluster needs
+
         with again_in_cluster(home, job, options, desk.say) as cluster:
             way = replace(way, dispatch=cluster.dispatch)
             yield AnotherStart(cluster.home(home.name), reach, way)

@@ -9,7 +9,7 @@ from bulkip.planfile import PlanFile, PlanHead
 from bulkip.policy import Forward
 from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
-from bulkip.run.clustered import cluster_of
+from bulkip.run.clusterdoor import cluster_of
 from bulkip.run.drift import Trial, refuse_drift
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of

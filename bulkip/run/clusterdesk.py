@@ -1,7 +1,8 @@
 """What an operator asks of a cluster as a whole: what is in it, who works, and that a run be stopped."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -10,8 +11,8 @@ from bulkip.cluster.runs import (
     KeptRun,
     drop,
     found_run,
-    halt,
     holders,
+    keep,
     kept_runs,
     live_workers,
     remote_run,
@@ -47,42 +48,44 @@ class ClusterStanding:
     queues: Mapping[str, tuple[int, int]]
 
 
-def standing(url: str) -> ClusterStanding:
-    """Return how a cluster stands; raises StoreError."""
-    kept = kept_runs(url)
-    runs = tuple(RunStanding(run, _counts(url, run), holders(url, run.id)) for run in kept[:SHOWN])
-    return ClusterStanding(runs, len(kept), live_workers(url), anyio.run(_queues, url))
+@dataclass(frozen=True, slots=True)
+class ClusterDesk:
+    """Answers what is asked of the cluster at a URL; raises StoreError when that does not answer."""
 
+    url: str = field(repr=False)
 
-def cancel(url: str, name: str) -> tuple[str, int]:
-    """Stop a run for everybody, and return its id and how many workers are at it; raises UsageError.
+    def standing(self) -> ClusterStanding:
+        """Return how the cluster stands."""
+        kept = kept_runs(self.url)
+        runs = tuple(RunStanding(run, self._counts(run), holders(self.url, run.id)) for run in kept[:SHOWN])
+        return ClusterStanding(runs, len(kept), live_workers(self.url), anyio.run(self._queues))
 
-    Calls in flight get their grace. What was not done can be resumed.
-    """
-    run = found_run(url, name).name
-    at_it = holders(url, run)
-    halt(url, run, HALTED, stop_told(CANCELLED))
-    rest(url, run)
-    return run, len(at_it)
+    def cancel(self, name: str) -> tuple[str, int]:
+        """Stop a run for everybody, and return its id and how many workers are at it; raises UsageError.
 
+        Calls in flight get their grace. What was not done can be resumed.
+        """
+        run = found_run(self.url, name).name
+        at_it = holders(self.url, run)
+        keep(self.url, run, HALTED, json.dumps(stop_told(CANCELLED)))
+        rest(self.url, run)
+        return run, len(at_it)
 
-def remove(url: str, name: str) -> str:
-    """Remove a run and return its id; raises UsageError while somebody is at it."""
-    run = found_run(url, name).name
-    if at_it := holders(url, run):
-        raise UsageError(f"{run}: {at_it[0]} is at it; `bulkip cluster cancel {run}` stops it first")
-    drop(url, run)
-    return run
+    def remove(self, name: str) -> str:
+        """Remove a run and return its id; raises UsageError while somebody is at it."""
+        run = found_run(self.url, name).name
+        if at_it := holders(self.url, run):
+            raise UsageError(f"{run}: {at_it[0]} is at it; `bulkip cluster cancel {run}` stops it first")
+        drop(self.url, run)
+        return run
 
+    async def _queues(self) -> Mapping[str, tuple[int, int]]:
+        async with open_queue(self.url) as queue:
+            return await queue.waiting()
 
-async def _queues(url: str) -> Mapping[str, tuple[int, int]]:
-    async with open_queue(url) as queue:
-        return await queue.waiting()
-
-
-def _counts(url: str, run: KeptRun) -> Counts:
-    try:
-        with RunReader(remote_run(url, run.id)) as reader:
-            return reader.counts()
-    except StoreError:
-        return Counts()
+    def _counts(self, run: KeptRun) -> Counts:
+        try:
+            with RunReader(remote_run(self.url, run.id)) as reader:
+                return reader.counts()
+        except StoreError:
+            return Counts()

@@ -6,9 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from bulkip.cluster.claims import claim
+from bulkip.cluster.runs import (
+    drop,
+    fence,
+    found_run,
+    kept_runs,
+    remote_run,
+    rest,
+    runs_under_way,
+    upload,
+)
 from bulkip.errors import Locked, StoreError, UsageError
 from bulkip.queues import AccountQueue, queues_told
-from bulkip.run.clusterextra import OPTION, check_cluster
+from bulkip.run.clusterextra import OPTION
+from bulkip.run.crew import Crew
 from bulkip.run.endpoints import endpoint_of_job
 from bulkip.run.hurry import Hurry
 from bulkip.run.locking import Locks
@@ -42,8 +54,6 @@ class Cluster:
 
     def bring(self, prepared: Prepared) -> Prepared:
         """Bring a frozen plan into the cluster."""
-        from bulkip.cluster.runs import upload  # noqa: PLC0415 -- an extra that few installations have
-
         self._stop_older(prepared)
         upload(self.url, prepared.run_dir, prepared.header, queues_told(self.queues))
         self.brought.append(prepared.header.id)
@@ -51,8 +61,6 @@ class Cluster:
 
     def _stop_older(self, prepared: Prepared) -> None:
         """Stop the workers of another version of the same job, whose coordinator is gone."""
-        from bulkip.cluster.runs import fence, rest, runs_under_way  # noqa: PLC0415 -- an extra that few have
-
         for run in runs_under_way(self.url):
             if run.job == prepared.header.job_name:
                 fence(self.url, run.id)
@@ -61,14 +69,10 @@ class Cluster:
 
     def home(self, run_id: str) -> RemoteRun:
         """Return where a run is, for those who stop waiting for it when this run is to stop."""
-        from bulkip.cluster.runs import remote_run  # noqa: PLC0415 -- an extra that few installations have
-
         return remote_run(self.url, run_id, self.hurry)
 
     def unfinished(self, prepared: Prepared, is_unfinished: Callable[[Home], bool]) -> RemoteRun | None:
         """Return the newest run of the very same plan, if it has not come to its end."""
-        from bulkip.cluster.runs import kept_runs  # noqa: PLC0415 -- an extra that few installations have
-
         header, plan = prepared.header, plan_digest(prepared.run_dir)
         for run in kept_runs(self.url):
             if (run.job, run.digest, run.plan) == (header.job_name, header.job_digest, plan):
@@ -78,49 +82,30 @@ class Cluster:
 
     def take_up(self, run: RemoteRun) -> None:
         """Take a run over: whoever is still at its shards has lost them."""
-        from bulkip.cluster.runs import fence  # noqa: PLC0415 -- an extra that few installations have
-
         fence(self.url, run.name)
         self.brought.append(run.name)
 
     @property
     def dispatch(self) -> Dispatch:
         """Who carries out the stages of a run: all workers, and this process unless it should not."""
-        from bulkip.run.crew import Crew  # noqa: PLC0415 -- an extra that few installations have
-
         return Crew(self.url, self.queues, self.say, self.hurry, works=self.works).run_stage
 
     def drop(self, prepared: Prepared) -> None:
         """Remove a run that was only to be looked at."""
-        from bulkip.cluster.runs import drop  # noqa: PLC0415 -- an extra that few installations have
-
         if prepared.remote is not None:
             drop(self.url, prepared.remote.name)
 
     def rest(self) -> None:
         """Let workers know that they need not look at these runs any more; who cannot be told finds out."""
-        from bulkip.cluster.runs import rest  # noqa: PLC0415 -- an extra that few installations have
-
         for run in self.brought:
             with suppress(StoreError):
                 rest(self.url, run)
 
 
-def remote_home(url: str, run: str) -> RemoteRun:
-    """Return where a run of a cluster is, by id, unique prefix, `last` or `last~N`; raises UsageError."""
-    check_cluster(url)
-    from bulkip.cluster.runs import found_run  # noqa: PLC0415 -- an extra that few installations have
-
-    return found_run(url, run)
-
-
 def remote_resumable(url: str, run: str, has_work: Callable[[Home], bool]) -> RemoteRun:
     """Return where a run of a cluster is that can go on; `last` is the newest of these. Raises UsageError."""
     if run != "last":
-        return remote_home(url, run)
-    check_cluster(url)
-    from bulkip.cluster.runs import kept_runs, remote_run  # noqa: PLC0415 -- an extra that few installations have
-
+        return found_run(url, run)
     for kept in kept_runs(url):
         if has_work(found := remote_run(url, kept.id)):
             return found
@@ -128,21 +113,14 @@ def remote_resumable(url: str, run: str, has_work: Callable[[Home], bool]) -> Re
 
 
 @contextmanager
-def cluster_of(options: RunOptions, job: Job, locks: Locks, say: Say) -> Iterator[Cluster | None]:
-    """Give the cluster that the caller named, for one coordinator of a job at a time; None without one.
+def new_in_cluster(options: RunOptions, job: Job, locks: Locks, say: Say) -> Iterator[Cluster]:
+    """Give the cluster for a new run, which is planned in a folder of its own.
 
     Raises Locked when another coordinator is at the same job.
     """
-    if options.cluster is None:
-        yield None
-        return
-    with _claimed(options.cluster, job, options), short_lived(options.run_dir, locks) as place:
-        cluster = _cluster(options.cluster, job, options, say)
+    with _coordinating(job, options, say) as cluster, short_lived(options.run_dir, locks) as place:
         cluster.place = place
-        try:
-            yield cluster
-        finally:
-            cluster.rest()
+        yield cluster
 
 
 @contextmanager
@@ -151,10 +129,16 @@ def again_in_cluster(home: RemoteRun, job: Job, options: RunOptions, say: Say) -
 
     Raises Locked when another coordinator is at the same job.
     """
-    url = options.cluster or ""
-    with _claimed(url, job, options):
-        cluster = _cluster(url, job, options, say)
+    with _coordinating(job, options, say) as cluster:
         cluster.take_up(home)
+        yield cluster
+
+
+@contextmanager
+def _coordinating(job: Job, options: RunOptions, say: Say) -> Iterator[Cluster]:
+    """Let nobody else coordinate the runs of a job in a cluster; raises Locked."""
+    cluster = _cluster(options.cluster or "", job, options, say)
+    with _claimed(cluster.url, job, options):
         try:
             yield cluster
         finally:
@@ -172,9 +156,7 @@ def _cluster(url: str, job: Job, options: RunOptions, say: Say) -> Cluster:
 
 @contextmanager
 def _claimed(url: str, job: Job, options: RunOptions) -> Iterator[None]:
-    """Let nobody else coordinate the runs of a job in a cluster; raises Locked."""
-    from bulkip.cluster.claims import claim  # noqa: PLC0415 -- an extra that few installations have
-
+    """Wait until nobody else coordinates the runs of a job, as long as the caller wants; raises Locked."""
     until = time.monotonic() + options.lock_timeout_s
     with claim(url, job.name) as is_ours:
         while not is_ours():

@@ -18,12 +18,12 @@ from bulkip.orders import HALTED, Orders, round_fact
 from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.engine import Endpoint, begun_start
 from bulkip.run.halting import storage_stop
-from bulkip.run.hands import Hands, HandsOptions
+from bulkip.run.hands import Hands
 from bulkip.run.hurry import Hurry
+from bulkip.run.options import HandsOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.shardround import TAKEN_OVER, Dealt, ShardRound
 from bulkip.run.stages import Stage, StageEnd, StageRules, end_of_all, note_agreed, run_stage
-from bulkip.run.tickets import Desk
 from bulkip.settings import frozen_settings
 from bulkip.stops import Stop, StopKind
 from bulkip.store import Part, RunReader, WorkLeft, open_writer
@@ -114,11 +114,11 @@ class Crew:
         """Deal out what is to do, and once more what has no result although its shards have ended."""
         rules.tell(StageStarted(stage, await to_thread.run_sync(_left, stage, prepared, self._going(rules))))
         whole = await to_thread.run_sync(_bounds, stage, prepared, rules.most)
-        for _round in range(ROUNDS_MOST):
+        for time_ in range(ROUNDS_MOST):
             deal = await to_thread.run_sync(_deal, stage, prepared, self._going(rules), whole)
             if not deal:
                 return None
-            if _round:
+            if time_:
                 self._say("shards ended without all of their items; what is missing is dealt out again")
             stop = await self._round(prepared, self._orders(stage, prepared, start, rules), rules, deal)
             if stop is not None:
@@ -172,8 +172,8 @@ class Crew:
 
     def _hands(self) -> Hands:
         """Return this process's own hands; what they come to is told by the table of shards."""
-        quiet = Desk(lambda _text: None, lambda _event: None)
-        return Hands(self._url, HandsOptions(queues=tuple(one.name for one in self._queues)), quiet)
+        options = HandsOptions(queues=tuple(one.name for one in self._queues))
+        return Hands(self._url, options, lambda _text: None)
 
 
 def _bounds(stage: Stage, prepared: Prepared, most: float) -> Part:

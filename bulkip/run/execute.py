@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bulkip.run.again import AnotherStart, go_on, is_unfinished
 from bulkip.run.carry import Desk, Guard, Way, carry_out
-from bulkip.run.clustered import cluster_of
+from bulkip.run.clusterdoor import cluster_of
 from bulkip.run.collecting import recall, sparing
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of

@@ -3,15 +3,15 @@
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from anyio import CancelScope, Event, create_task_group, move_on_after, sleep, to_thread
 
 from bulkip.cluster.queue import ShardQueue
 from bulkip.errors import StoreError
+from bulkip.run.options import HandsOptions
 from bulkip.run.serving import Serving
 from bulkip.run.shardrooms import ShardRooms
-from bulkip.run.tickets import Desk, Tickets
+from bulkip.run.tickets import Tickets
 from bulkip.stops import Stop
 from bulkip.store.home import DatabaseError
 
@@ -24,27 +24,15 @@ AWAY_S = 1.0
 LAST_WORD_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class HandsOptions:
-    """How a worker works: on which queues (none: all), on how many shards at a time, and until when.
-
-    One that is to `drain` ends when nothing waits that it could do.
-    """
-
-    queues: tuple[str, ...] = ()
-    shards: int = 2
-    drain: bool = False
-
-
 class Hands:
     """Owns one worker of a cluster."""
 
-    def __init__(self, url: str, options: HandsOptions, desk: Desk) -> None:
-        """Work for the cluster at this URL, with the secrets of this process's environment."""
+    def __init__(self, url: str, options: HandsOptions, say: Callable[[str], None]) -> None:
+        """Work for the cluster at this URL, with this process's secrets; `say` tells people of it."""
         self._options = options
-        self._desk = desk
-        self._serving = Serving(url, options.queues, os.environ, desk.say)
-        self._tickets = Tickets(url, f"{socket.gethostname()}:{os.getpid()}", self._serving, desk)
+        self._say = say
+        self._serving = Serving(url, options.queues, os.environ, say)
+        self._tickets = Tickets(url, f"{socket.gethostname()}:{os.getpid()}", self._serving, say)
         self._stopping = Event()
         self._is_away = False
 
@@ -67,7 +55,7 @@ class Hands:
         await self._until_done(queue.register)
         await self._until_done(self._look)
         async with create_task_group() as group:
-            rooms = ShardRooms(group, self._options.shards, self._desk.notice)
+            rooms = ShardRooms(group, self._options.shards)
             group.start_soon(self._every, BEAT_S, queue.beat)
             group.start_soon(self._every, LOOK_S, self._look)
             group.start_soon(self._every, LOOK_S, queue.reap)
@@ -122,9 +110,9 @@ class Hands:
     def _missed(self, error: Exception) -> None:
         if not self._is_away:
             self._is_away = True
-            self._desk.say(f"{error}; waiting for it")
+            self._say(f"{error}; waiting for it")
 
     def _heard(self) -> None:
         if self._is_away:
             self._is_away = False
-            self._desk.say("the database answers again")
+            self._say("the database answers again")

@@ -85,3 +85,15 @@ class RunOptions:
                 name = "stdout" if path == STDOUT else path
                 raise UsageError(f"two reports go to {name}; give each its own: --report FORMAT=PATH")
         return reports
+
+
+@dataclass(frozen=True, slots=True)
+class HandsOptions:
+    """How a worker works: on which queues (none: all), on how many shards at a time, and until when.
+
+    One that is to `drain` ends when nothing waits that it could do.
+    """
+
+    queues: tuple[str, ...] = ()
+    shards: int = 2
+    drain: bool = False

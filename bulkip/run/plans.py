@@ -11,7 +11,7 @@ from bulkip.policy import Limits, ReportSpec
 from bulkip.reports.changes import WRITTEN, Change, change_counts, change_rows, plan_digest
 from bulkip.reports.output import write_report
 from bulkip.run.carry import Desk, Way, carry_out
-from bulkip.run.clustered import cluster_of
+from bulkip.run.clusterdoor import cluster_of
 from bulkip.run.ending import Conclusion
 from bulkip.run.endpoints import reach_of
 from bulkip.run.locking import Claim, Locks

@@ -17,7 +17,6 @@ from anyio import (
 from anyio.abc import TaskGroup, TaskStatus
 
 from bulkip.brake import Brake
-from bulkip.events import Event
 from bulkip.run.engine import Endpoint, Room, transport_to
 from bulkip.run.pacing import pacer_of
 from bulkip.settings import Job
@@ -44,11 +43,10 @@ class _Kept:
 class ShardRooms:
     """Owns the rooms of a worker; they live in its task group."""
 
-    def __init__(self, group: TaskGroup, shards: int, tell: Callable[[Event], None]) -> None:
-        """Keep rooms for so many shards at a time in this group; `tell` hears how the pace goes."""
+    def __init__(self, group: TaskGroup, shards: int) -> None:
+        """Keep rooms for so many shards at a time in this group."""
         self._group = group
         self._shards = shards
-        self._tell = tell
         self._kept: dict[Key, _Kept] = {}
         self._opening = Lock()
 
@@ -90,7 +88,7 @@ class ShardRooms:
         kept: _Kept | None = None
         try:
             async with transport as wire, create_task_group() as pacing:
-                pacer = pacer_of(job, endpoint.shared, (), self._tell, brake)
+                pacer = pacer_of(job, endpoint.shared, (), lambda _event: None, brake)
                 pacing.start_soon(pacer.run)
                 kept = _Kept(Room(endpoint, wire, pacer), brake, left_at=current_time())
                 task_status.started(kept)

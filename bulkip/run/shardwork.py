@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
@@ -88,10 +87,9 @@ class _Sums:
 class ShardWork:
     """Owns the work on one shard from taking it to its end."""
 
-    def __init__(self, task: ShardTask, tell: Callable[[Event], None]) -> None:
-        """Work on this shard; `tell` hears what happens."""
+    def __init__(self, task: ShardTask) -> None:
+        """Work on this shard."""
         self._task = task
-        self._tell = tell
         self._sums = _Sums(task.orders.stage == Stage.READING)
         self._scope = CancelScope()
         self._foreign = False  # whether what stopped it is no end of the shard
@@ -158,7 +156,9 @@ class ShardWork:
                         engine = await self._engine(room, writer, reader)
                         watching.start_soon(engine.access.breaker.watch, self.brake, engine.access.knock)
                         unread = orders.allow_unread
-                        rules = StageRules(orders.grace_s, self._heard, self._allowance, allow_unread=unread)
+                        rules = StageRules(
+                            orders.grace_s, self._sums.notice, self._allowance, allow_unread=unread
+                        )
                         await work(Stage(orders.stage), engine, rules, self._scope)
                         watching.cancel_scope.cancel()
                 await self._finish(writer)
@@ -177,7 +177,7 @@ class ShardWork:
         made = await to_thread.run_sync(self._made, reader)
         await self._end_exhausted(made, writer, reader)
         first = (shard.number * PROBES + min(shard.token, PROBES - 1)) * PROBES + 1
-        post = Post(task.prepared, room.endpoint, shard.part, self.brake, self._allowance, self._heard)
+        post = Post(task.prepared, room.endpoint, shard.part, self.brake, self._allowance, self._sums.notice)
         return await engine_of(post, Books(writer, start, count(first)), reader, room, made)
 
     def _made(self, reader: Beforehand) -> Made:
@@ -199,11 +199,7 @@ class ShardWork:
                 known = ErrorClass(error_class) if error_class else ErrorClass.NETWORK
                 result = Result(Status.FAILED, known, None, message, status, note=EXHAUSTED)
                 await writer.settle(planned.item, planned.generation, result, time.time(), lambda: None)
-                self._heard(ItemSettled(planned.item, result))
-
-    def _heard(self, event: Event) -> None:
-        self._sums.notice(event)
-        self._tell(event)
+                self._sums.notice(ItemSettled(planned.item, result))
 
     def _store_failed(self, error: StoreError) -> None:
         self.stop(storage_stop(error))

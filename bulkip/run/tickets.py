@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from bulkip.cluster.queue import ShardQueue, Ticket
 from bulkip.cluster.runs import LEASE_S, is_kept, remote_run, schema_of
 from bulkip.cluster.shardtable import HeldShard, ShardTable
 from bulkip.errors import StoreError
-from bulkip.events import Event as Happening
 from bulkip.model import ErrorClass
 from bulkip.orders import HALTED, Orders, halted_fact, round_fact, stop_told
 from bulkip.quantities import counted
@@ -38,23 +36,15 @@ AGAIN_S, HURRIED_S, TOLD_S = 1.0, 5.0, 300.0
 """How soon the queue is told again what it did not hear, and for how long; then others find it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Whoever hears of a worker's shards: lines for people, and what happens on the way."""
-
-    say: Callable[[str], None]
-    notice: Callable[[Happening], None]
-
-
 class Tickets:
     """Owns the shards that a worker is at."""
 
-    def __init__(self, url: str, name: str, serving: Serving, desk: Desk) -> None:
+    def __init__(self, url: str, name: str, serving: Serving, say: Callable[[str], None]) -> None:
         """Work for the cluster at this URL, under this name."""
         self._url = url
         self._name = name
         self._serving = serving
-        self._desk = desk
+        self._say = say
         self._works: set[ShardWork] = set()
         self._telling: set[CancelScope] = set()
         self._stop: Stop | None = None
@@ -100,7 +90,7 @@ class Tickets:
 
     async def _failed(self, ticket: Ticket, error: Exception) -> Fate:
         """Return what becomes of a shard that could not be taken: a run that is gone needs nobody."""
-        self._desk.say(f"shard {ticket.shard} of {ticket.run}: {error}")
+        self._say(f"shard {ticket.shard} of {ticket.run}: {error}")
         with suppress(StoreError):
             if not await to_thread.run_sync(is_kept, self._url, ticket.run):
                 return Fate.DONE
@@ -132,21 +122,21 @@ class Tickets:
         if task is None:  # nobody is to go on with this run
             await to_thread.run_sync(table.give_back, shard, shard.tally)
             return Fate.DONE
-        work = ShardWork(task, self._desk.notice)
+        work = ShardWork(task)
         self._works.add(work)
         try:
             if self._stop is not None:
                 work.stop(self._stop)
             endpoint = self._serving.endpoint(ticket.queue)
             key = (ticket.run, shard.round, task.account)
-            leave = partial(log_out, task.prepared, endpoint, task.orders.start, self._desk.notice)
+            leave = partial(log_out, task.prepared, endpoint, task.orders.start, lambda _event: None)
             async with rooms.room(key, endpoint, task.prepared.job, work.stop, leave) as room:
                 fate = await work.carry(room)
         finally:
             self._works.discard(work)
         self.done += fate is Fate.DONE
         why = f" ({work.trouble})" if work.trouble else ""
-        self._desk.say(f"shard {shard.number} of {ticket.run}: {fate}{why}{_told(work)}")
+        self._say(f"shard {shard.number} of {ticket.run}: {fate}{why}{_told(work)}")
         return fate
 
     async def _taken(self, ticket: Ticket, table: ShardTable) -> HeldShard | None:

@@ -1,5 +1,6 @@
 """One worker of a cluster as a process: its life, its signals, and the code it ends with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,9 +12,9 @@ from bulkip.cluster.queue import open_queue
 from bulkip.errors import StoreError
 from bulkip.exitcode import SIGNAL_BASE
 from bulkip.run.cutoffs import signalled
-from bulkip.run.hands import Hands, HandsOptions
+from bulkip.run.hands import Hands
+from bulkip.run.options import HandsOptions
 from bulkip.run.signals import STOPPING_SIGNALS, Signals, leave
-from bulkip.run.tickets import Desk
 
 AGAIN_S = 1.0
 """So long a worker waits before it asks again for a queue that could not be opened."""
@@ -32,18 +33,18 @@ class Worked:
         return 0 if self.signal is None else SIGNAL_BASE + self.signal
 
 
-def run_worker(url: str, options: HandsOptions, desk: Desk) -> Worked:
+def run_worker(url: str, options: HandsOptions, say: Callable[[str], None]) -> Worked:
     """Work for a cluster until a signal comes, or until nothing is left when that is what is wanted.
 
     The first signal gives back what is not done, and lets calls in flight end;
     the second leaves at once, which costs nothing but the wait for the lease.
     """
     Signals().hold()
-    return anyio.run(partial(_live, url, options, desk), backend_options={"use_uvloop": True})
+    return anyio.run(partial(_live, url, options, say), backend_options={"use_uvloop": True})
 
 
-async def _live(url: str, options: HandsOptions, desk: Desk) -> Worked:
-    hands, stopped = Hands(url, options, desk), list[int]()
+async def _live(url: str, options: HandsOptions, say: Callable[[str], None]) -> Worked:
+    hands, stopped = Hands(url, options, say), list[int]()
     async with create_task_group() as group:
         await group.start(_heed, hands, stopped)
         while not stopped:
@@ -52,7 +53,7 @@ async def _live(url: str, options: HandsOptions, desk: Desk) -> Worked:
                     await hands.work(queue)
                 break
             except StoreError as error:
-                desk.say(f"{error}; waiting for it")
+                say(f"{error}; waiting for it")
                 await anyio.sleep(AGAIN_S)
         group.cancel_scope.cancel()
     return Worked(hands.done, stopped[0] if stopped else None)
