@@ -15,7 +15,7 @@ from bulkip.cluster.dialect import indexes, tables, translated
 from bulkip.cluster.server import place_of, reason_of, settings_of, shown_url
 from bulkip.errors import StoreError, UsageError
 from bulkip.store.harvest import plan_digest
-from bulkip.store.home import RemoteRun
+from bulkip.store.home import NEWEST, RemoteRun
 from bulkip.store.moving import Pages, tables_of
 from bulkip.store.schema import RunHeader
 from bulkip.store.statements import REMEMBER
@@ -190,9 +190,9 @@ def live_workers(url: str) -> int:
 def found_run(url: str, name: str) -> RemoteRun:
     """Return the run of an id, a unique prefix, `last` or `last~N`; raises UsageError, StoreError."""
     runs = kept_runs(url)
-    if name == "last" or name.startswith("last~"):
+    if match := NEWEST.fullmatch(name):
         real = [run for run in runs if not run.simulated] or runs
-        place = 0 if name == "last" else int(name[5:]) if name[5:].isdigit() else len(real)
+        place = int(match[1] or 0)
         found = [run.id for run in real[place : place + 1]]
     else:
         found = [run.id for run in runs if run.id.startswith(name)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bulkip.model import Counts, Status
 from bulkip.reports.commands import command
 from bulkip.stops import StopKind
-from bulkip.store import Home
+from bulkip.store import Home, RemoteRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def next_steps(left: Left, home: Home) -> Iterator[Step]:
         yield Step(command("explain", home, left.doubtful_ip), "what is known of a write in doubt")
     if (waiting or doubtful or left.unproved) and not left.merged:
         yield Step(command("resume", home, *left.lifting), _resuming(left, waiting, doubtful))
-    elif counts.of(Status.UNVERIFIED):
+    elif counts.of(Status.UNVERIFIED) and not isinstance(home, RemoteRun):  # `verify` is for folders
         lacking = f"looks again for the proofs that {counts.of(Status.UNVERIFIED):,} lack"
         yield Step(command("verify", home), lacking)
     if counts.of(Status.FAILED) and not left.merged:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bulkip.actions import ACTIONS
 from bulkip.errors import StoreError, UsageError
 from bulkip.model import ErrorClass, Status
+from bulkip.reports.commands import command
 from bulkip.run.alarms import Case
 from bulkip.run.carry import Desk, Way, carry_out
 from bulkip.run.checking import still_a_check
@@ -155,7 +156,7 @@ def retry(home: Home, classes: tuple[ErrorClass, ...], options: RunOptions, desk
 
 @contextmanager
 def _another_start(
-    command: str, home: Home, job: Job, options: RunOptions, desk: Desk
+    verb: str, home: Home, job: Job, options: RunOptions, desk: Desk
 ) -> Iterator[AnotherStart]:
     """Check what can be wrong, and keep others away from account and run until the block ends."""
     options = replace(options, simulate=_header_of(home).simulated)
@@ -173,7 +174,7 @@ def _another_start(
             way = replace(way, dispatch=cluster.dispatch)
             yield AnotherStart(cluster.home(home.name), reach, way)
         return
-    with Locks(Claim(command, job.name, options, desk.say, desk.warn)) as locks:
+    with Locks(Claim(verb, job.name, options, desk.say, desk.warn)) as locks:
         locks.take_accounts(reach.accounts)
         locks.take_run(home)
         yield AnotherStart(home, reach, way)
@@ -210,7 +211,7 @@ def _job_to_resume(home: Home, options: RunOptions) -> Job:
     """Return the job of a run that can be resumed; raises UsageError."""
     job = _job_of(home, options)
     if not has_work(home):
-        raise UsageError(f"{home.name}: nothing is left to do; `bulkip report {home.name}` shows its rows")
+        raise UsageError(f"{home.name}: nothing is left to do; `{command('report', home)}` shows its rows")
     _refuse_changed(home, job)
     return job
 
@@ -220,7 +221,7 @@ def _refuse_nothing_failed(home: Home, choice: Choice) -> None:
     with RunReader(home) as reader:
         if not reader.chosen(choice):
             which = f" with class {', '.join(choice.classes)}" if choice.classes else ""
-            raise UsageError(f"{home.name}: nothing failed{which}; `bulkip show {home.name}` tells more")
+            raise UsageError(f"{home.name}: nothing failed{which}; `{command('show', home)}` tells more")
 
 
 def _job_of(home: Home, options: RunOptions) -> Job:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from bulkip.cluster.claims import claim
 from bulkip.cluster.runs import (
@@ -22,7 +23,6 @@ from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.clusterextra import OPTION
 from bulkip.run.crew import Crew
 from bulkip.run.endpoints import endpoint_of_job
-from bulkip.run.hurry import Hurry
 from bulkip.run.locking import Locks
 from bulkip.run.options import RunOptions
 from bulkip.run.planning import Prepared, RunPlace
@@ -41,7 +41,8 @@ class Cluster:
     """A database that keeps runs and their work, and what this process does there.
 
     `place` is where a plan is made before it is brought over; nothing of it
-    stays. `brought` are the runs that this process has to do with.
+    stays. `brought` are the runs that this process has to do with. Once it is
+    `stopping`, nobody waits long for a database that went away.
     """
 
     url: str = field(repr=False)
@@ -49,7 +50,7 @@ class Cluster:
     say: Say
     works: bool
     place: RunPlace | None = None
-    hurry: Hurry = field(default_factory=Hurry)
+    stopping: Event = field(default_factory=Event)
     brought: list[str] = field(default_factory=list)
 
     def bring(self, prepared: Prepared) -> Prepared:
@@ -69,7 +70,7 @@ class Cluster:
 
     def home(self, run_id: str) -> RemoteRun:
         """Return where a run is, for those who stop waiting for it when this run is to stop."""
-        return remote_run(self.url, run_id, self.hurry)
+        return remote_run(self.url, run_id, self.stopping.is_set)
 
     def unfinished(self, prepared: Prepared, is_unfinished: Callable[[Home], bool]) -> RemoteRun | None:
         """Return the newest run of the very same plan, if it has not come to its end."""
@@ -88,7 +89,7 @@ class Cluster:
     @property
     def dispatch(self) -> Dispatch:
         """Who carries out the stages of a run: all workers, and this process unless it should not."""
-        return Crew(self.url, self.queues, self.say, self.hurry, works=self.works).run_stage
+        return Crew(self.url, self.queues, self.say, self.stopping, works=self.works).run_stage
 
     def drop(self, prepared: Prepared) -> None:
         """Remove a run that was only to be looked at."""

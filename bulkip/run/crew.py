@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from math import inf
+from threading import Event
 
 from anyio import to_thread
 
@@ -19,7 +20,6 @@ from bulkip.queues import AccountQueue, queues_told
 from bulkip.run.engine import Endpoint, begun_start
 from bulkip.run.halting import storage_stop
 from bulkip.run.hands import Hands
-from bulkip.run.hurry import Hurry
 from bulkip.run.options import HandsOptions
 from bulkip.run.planning import Prepared
 from bulkip.run.shardround import TAKEN_OVER, Dealt, ShardRound
@@ -46,18 +46,18 @@ class Crew:
         url: str,
         queues: Sequence[AccountQueue],
         say: Callable[[str], None],
-        hurry: Hurry,
+        stopping: Event,
         *,
         works: bool,
     ) -> None:
         """Deal out shards in the cluster at this URL; the coordinator `works` on some of them itself.
 
-        `hurry` is on as soon as the run is to stop.
+        `stopping` is set as soon as the run is to stop.
         """
         self._url = url
         self._queues = queues
         self._say = say
-        self._hurry = hurry
+        self._stopping = stopping
         self._works = works
         self._spent: Counter[str] = Counter()
         self._newest = 0  # the last round that this coordinator knows of
@@ -88,7 +88,7 @@ class Crew:
             error = leading_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
             if not isinstance(error, StoreError | DatabaseError):
                 raise error from raised
-            self._hurry.is_on = True  # whatever still asks this database does not wait for it all over again
+            self._stopping.set()  # whatever still asks this database does not wait for it all over again
             stop = storage_stop(_told_of(prepared, error))
             rules.tell(Stopping(stop.reason))
         return StageEnd(start, stop)
@@ -107,7 +107,9 @@ class Crew:
 
     @contextmanager
     def _table(self, prepared: Prepared) -> Iterator[ShardTable]:
-        with closing(PostgresDatabase(self._url, schema_of(prepared.header.id), self._hurry)) as database:
+        with closing(
+            PostgresDatabase(self._url, schema_of(prepared.header.id), self._stopping.is_set)
+        ) as database:
             yield ShardTable(database)
 
     async def _rounds(self, stage: Stage, prepared: Prepared, start: int, rules: StageRules) -> Stop | None:
@@ -139,7 +141,7 @@ class Crew:
                 rules.tell(Stopping(TAKEN_OVER.reason))
                 return TAKEN_OVER
             async with open_queue(self._url) as queue:
-                round_ = ShardRound(dealt, table, rules, self._say, self._hurry)
+                round_ = ShardRound(dealt, table, rules, self._say, self._stopping)
                 stop = await round_.run(queue, self._hands() if self._works else None)
             self._spent += round_.spent
         return stop

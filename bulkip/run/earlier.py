@@ -9,9 +9,10 @@ from bulkip.errors import StoreError, UsageError
 from bulkip.model import Status, Target
 from bulkip.owners import FIELD
 from bulkip.quantities import counted
-from bulkip.run.runs import NEWEST, find_run
+from bulkip.run.runs import find_run
 from bulkip.sources import RunSource, SourceError
 from bulkip.store import RunReader, StoredRow
+from bulkip.store.home import NEWEST
 from bulkip.store.schema import store_path
 
 CHECKED = frozenset({Status.MATCH, Status.MISMATCH})

@@ -70,7 +70,6 @@ class Hands:
         while not self._stopping.is_set():
             try:
                 ticket = await queue.take(self._serving.queues)
-                self._heard()
                 if ticket is not None:
                     await self._tickets.carry(queue, ticket, rooms)
                     continue
@@ -101,6 +100,7 @@ class Hands:
         except StoreError as error:
             self._missed(error)
             return False
+        self._heard()
         return True
 
     async def _pause(self, seconds: float) -> None:

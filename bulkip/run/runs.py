@@ -1,6 +1,5 @@
 """Which runs there are, and which one a user means."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +9,9 @@ from bulkip.errors import StoreError, UsageError
 from bulkip.model import Counts
 from bulkip.quantities import counted
 from bulkip.store import RunHeader, RunReader
+from bulkip.store.home import NEWEST
 from bulkip.store.schema import store_path
 
-NEWEST = re.compile(r"last(?:~(\d{1,6}))?")
 STAMP = "%Y%m%dT%H%M%S"
 """How an id begins: with the moment of planning, in UTC."""
 

@@ -32,7 +32,7 @@ class Serving:
         self._environment = environment
         self._warn = warn
         self._endpoints: dict[str, Endpoint] = {}
-        self._refused: set[str] = set()
+        self._told: set[str] = set()
 
     @property
     def queues(self) -> frozenset[str]:
@@ -52,7 +52,7 @@ class Serving:
 
     def _meet(self, queue: AccountQueue) -> None:
         try:
-            endpoint, account = endpoint_of(queue.api, self._environment, self._warn, name=queue.account)
+            endpoint, account = endpoint_of(queue.api, self._environment, self._tell, name=queue.account)
         except UsageError as error:
             self._refuse(queue, str(error))
             return
@@ -62,6 +62,10 @@ class Serving:
         self._endpoints[queue.name] = replace(endpoint, shared=rate_at(self._url, queue.digest))
 
     def _refuse(self, queue: AccountQueue, reason: str) -> None:
-        if queue.name not in self._refused:
-            self._refused.add(queue.name)
-            self._warn(f"queue {queue.label} is not served here: {reason}")
+        self._tell(f"queue {queue.label} is not served here: {reason}")
+
+    def _tell(self, text: str) -> None:
+        """Warn, but of the same thing once: every look meets it again."""
+        if text not in self._told:
+            self._told.add(text)
+            self._warn(text)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 from anyio import (
     TASK_STATUS_IGNORED,
@@ -83,9 +82,16 @@ class ShardRooms:
         task_status: TaskStatus[_Kept] = TASK_STATUS_IGNORED,
     ) -> None:
         """Hold wire and pace open until nobody has used them for a while, or nothing can be sent any more."""
-        brake = Brake(partial(self._stop_all, key))
-        transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
         kept: _Kept | None = None
+
+        def stop_all(stop: Stop) -> None:
+            """Stop the shards of a room from which nothing can be sent; the next one gets another."""
+            self._forget(key, kept)
+            for one in [*kept.stops] if kept is not None else []:
+                one(stop)
+
+        brake = Brake(stop_all)
+        transport = transport_to(endpoint, job, writes=True, sharing=self._shards)
         try:
             async with transport as wire, create_task_group() as pacing:
                 pacer = pacer_of(job, endpoint.shared, (), lambda _event: None, brake)
@@ -94,16 +100,16 @@ class ShardRooms:
                 task_status.started(kept)
                 while kept.users or (brake.stop is None and current_time() - kept.left_at < IDLE_S):
                     await sleep(LOOK_S)
+                self._forget(key, kept)  # before anything of it is closed: nobody enters it any more
                 pacing.cancel_scope.cancel()
         finally:
-            if kept is not None and self._kept.get(key) is kept:
-                del self._kept[key]
+            self._forget(key, kept)
             if endpoint.purse.made and not any(one.room.endpoint is endpoint for one in self._kept.values()):
                 with CancelScope(shield=True), move_on_after(LEAVING_S):
                     await leave()
                 endpoint.purse.forget()
 
-    def _stop_all(self, key: Key, stop: Stop) -> None:
-        """Stop the shards of a room from which nothing can be sent; the next one gets a room that works."""
-        for one in [*self._kept.pop(key).stops]:
-            one(stop)
+    def _forget(self, key: Key, kept: _Kept | None) -> None:
+        """Let the next shard have a room of its own, if it would get this one."""
+        if kept is not None and self._kept.get(key) is kept:
+            del self._kept[key]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from anyio import CancelScope, create_task_group, current_time, move_on_after, sleep, to_thread
 
@@ -16,7 +17,6 @@ from bulkip.orders import HALTED, Tally, halted_fact, stop_told, without
 from bulkip.queues import AccountQueue
 from bulkip.run.cutoffs import bounded, end_of_time, heed_signals
 from bulkip.run.hands import Hands
-from bulkip.run.hurry import Hurry
 from bulkip.run.stages import StageRules
 from bulkip.run.tickets import TAKEN_S
 from bulkip.stops import Stop, StopKind
@@ -85,14 +85,14 @@ class ShardRound:
     """Owns a round from the coordinator's side."""
 
     def __init__(
-        self, dealt: Dealt, table: ShardTable, rules: StageRules, say: Callable[[str], None], hurry: Hurry
+        self, dealt: Dealt, table: ShardTable, rules: StageRules, say: Callable[[str], None], stopping: Event
     ) -> None:
-        """Watch what was dealt out, through this table; `hurry` is on as soon as the run is to stop."""
+        """Watch what was dealt out, through this table; `stopping` is set as soon as the run is to stop."""
         self._dealt = dealt
         self._table = table
         self._rules = rules
         self._say = say
-        self._hurry = hurry
+        self._run_stopping = stopping
         self._brake = Brake(self._stopping)
         self._seen = _Seen()
         self._before: Mapping[str, int] = {}
@@ -153,7 +153,7 @@ class ShardRound:
         self._tell(replace(total, steps=max(total.steps, counted.ended)))
 
     def _stopping(self, stop: Stop) -> None:
-        self._hurry.is_on = True
+        self._run_stopping.set()
         self._rules.tell(Stopping(stop.reason))
 
     async def _watch(self, queue: ShardQueue) -> None:

@@ -122,8 +122,6 @@ class ShardWork:
             if self.brake.stop is None:
                 await to_thread.run_sync(table.end, shard, self.tally)
                 return Fate.DONE
-            if self._is_foreign and not self._foreign and self.brake.stop is not None:
-                self.trouble = self.brake.stop.reason
             await to_thread.run_sync(table.give_back, shard, self.tally)
         except Fenced:
             return Fate.LOST
@@ -133,14 +131,10 @@ class ShardWork:
                 raise
             self.trouble = str(error)
             return Fate.LOST if isinstance(error.__cause__, Fenced) else Fate.GIVEN_BACK
-        return Fate.GIVEN_BACK if self._is_foreign else Fate.STOPPED
+        return Fate.GIVEN_BACK if self._foreign else Fate.STOPPED
 
-    @property
-    def _is_foreign(self) -> bool:
-        """Whether what stopped the work is no end of the shard: others may go on with it."""
-        stop = self.brake.stop
-        if stop is None or self._foreign:
-            return self._foreign
+    def _may_be_ours_alone(self, stop: Stop) -> bool:
+        """Say whether others may go on where this worker stopped."""
         others_go_on = current_time() - self._others_moved_at < OTHERS_S
         return stop.error_class is ErrorClass.INTERNAL or (others_go_on and stop.error_class in OF_A_HOST)
 
@@ -167,7 +161,9 @@ class ShardWork:
     async def _finish(self, writer: RunWriter) -> None:
         """Tell why nobody is to go on, if that was found out here, and wait until every row is durable."""
         stop = self.brake.stop
-        if stop is not None and not self._is_foreign:
+        if stop is not None and not self._foreign and self._may_be_ours_alone(stop):
+            self._foreign, self.trouble = True, stop.reason
+        if stop is not None and not self._foreign:
             fact = HALTED if stop.everywhere else halted_fact(self._task.account)
             await writer.remember(fact, stop_told(stop))
         await writer.flush()
@@ -200,6 +196,7 @@ class ShardWork:
                 result = Result(Status.FAILED, known, None, message, status, note=EXHAUSTED)
                 await writer.settle(planned.item, planned.generation, result, time.time(), lambda: None)
                 self._sums.notice(ItemSettled(planned.item, result))
+        await writer.flush()  # before the feed looks for what has no result
 
     def _store_failed(self, error: StoreError) -> None:
         self.stop(storage_stop(error))

@@ -1,5 +1,6 @@
 """Where is a run kept? In a folder of its own, or in a database that several machines share."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
+NEWEST: Final = re.compile(r"last(?:~(\d{1,6}))?")
+"""How a user names the newest run, or the one so many before it."""
 
 
 class DatabaseError(Exception):

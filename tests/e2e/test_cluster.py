@@ -3,17 +3,15 @@
 import re
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bulkip.cluster.setup import initialise
-from tests.clustersite import CLUSTER_ITEMS, ENV, Site, address, alive, finished, secrets_found, site
+from tests.clustersite import CLUSTER_ITEMS, ENV, Site, alive, finished, secrets_found, site
 from tests.postgres import Postgres
 from tests.program import bulkip, clean_environment
-from tests.providerprocess import Provider, provider
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -222,8 +220,11 @@ def test_retry_takes_up_what_failed(tmp_path: Path, postgres_server: Postgres) -
     with site(tmp_path / "a", postgres_server.new_database(), 700, 400, "--faults", str(faults)) as place:
         first = place.bulkip("run", "job.yaml", "--yes", "-q")
         again = place.bulkip("retry", "last", "--yes", "-q")
+        more = place.bulkip("retry", "last", "--yes", "-q")
 
     assert (first.code, again.code) == (3, 0), first.err + again.err
+    assert more.code == 2
+    assert re.search(r"nothing failed; `bulkip show \S+ --cluster ", more.err), more.err
     assert len(place.writes()) == 701
 
 
@@ -304,71 +305,3 @@ def test_nothing_is_sent_without_the_cluster(tmp_path: Path, url: str, code: int
 
         assert (ended.code, len(ended.err.splitlines())) == (code, 1), ended.err
         assert place.api.seen() == []
-
-
-ACCOUNTS = """
-version: 1
-name: two
-accounts:
-  eu: {{api: {{url: "{eu}", token: env:EU_TOKEN}}, limits: {{rate: 300/s, concurrency: 8}}}}
-  us: {{api: {{url: "{us}", token: env:US_TOKEN}}, limits: {{rate: 300/s, concurrency: 8}}}}
-targets: [{{csv: eu.csv, account: eu}}, {{csv: us.csv, account: us}}]
-actions: [{{action: update_ptr, with: {{id: 4711}}}}]
-retry: {{base: 10ms}}
-safety: {{max_failed: none}}
-"""
-EACH = 700
-
-
-@pytest.fixture
-def two(tmp_path: Path, postgres_server: Postgres) -> Iterator[tuple[Site, Provider]]:
-    """Return a job of two accounts at two providers, and the second of these."""
-    url = postgres_server.new_database()
-    initialise(url, "--cluster")
-    for name in ("eu", "us"):
-        (tmp_path / name).mkdir()
-    options = ("--addresses", "10.9.0.0/16=4711", "--token")
-    with (
-        provider(tmp_path / "eu", *options, "eu-token") as eu,
-        provider(tmp_path / "us", *options, "us-token") as us,
-    ):
-        place = Site(tmp_path, url, eu, EACH, {"EU_TOKEN": "eu-token", "US_TOKEN": "us-token"})
-        (tmp_path / "job.yaml").write_text(ACCOUNTS.format(eu=eu.url, us=us.url))
-        for name, first in (("eu", 0), ("us", EACH)):
-            rows = [f"{address(n)},new-{n}.example.net" for n in range(first, first + EACH)]
-            (tmp_path / f"{name}.csv").write_text("\n".join(["ip,ptr", *rows]) + "\n")
-        yield place, us
-
-
-def test_accounts_have_queues_of_their_own(two: tuple[Site, Provider]) -> None:
-    """A worker serves the accounts whose secrets it has, and leaves the others to others."""
-    place, us = two
-    eu_only = replace(place, env={"EU_TOKEN": "eu-token"})
-    with place.coordinator("--no-work", "-q") as run, eu_only.workers(1):
-        place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
-        place.until(lambda: place.sql("SELECT COUNT(*) FROM shard WHERE ended_at IS NULL") == [(2,)])
-        assert (len(place.api.seen()), us.seen()) == (EACH, [])
-        with place.workers(1):
-            assert finished(run) == (0, "")
-
-    assert [row["status"] for row in place.rows()] == ["changed"] * 2 * EACH
-    assert {one["ip"] for one in us.seen()} == {address(n) for n in range(EACH, 2 * EACH)}
-
-
-def test_refused_account_leaves_the_other_alone(two: tuple[Site, Provider]) -> None:
-    """One account's refusal ends with 7 when the other is done, and a resume does what is left."""
-    place, us = two
-    wrong = replace(place, env={**place.env, "US_TOKEN": "old-token"})
-    done = wrong.bulkip("run", "job.yaml", "--yes", "-q")
-
-    assert done.code == 7, done.err
-    assert "account `us`" in done.err
-    statuses = [row["status"] for row in place.rows()]
-    assert (statuses[:EACH], set(statuses[EACH:])) == (["changed"] * EACH, {"not_run"})
-    assert len(us.seen()) < 50
-
-    again = place.bulkip("resume", "last", "--yes", "-q")
-
-    assert (again.code, again.err) == (0, "")
-    assert [row["status"] for row in place.rows()] == ["changed"] * 2 * EACH
-    assert place.doubled() == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clustersite import CLUSTER_ITEMS, Site, finished, kill, site
+from bulkip.cluster.setup import initialise
+from tests.clustersite import CLUSTER_ITEMS, Site, address, finished, kill, site
 from tests.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.xdist_group("accidents")
@@ -23,6 +24,11 @@ database.PATIENCE_S = 4.0
 runpy.run_module("bulkip", run_name="__main__", alter_sys=True)
 """
 """bulkip, but for how long it waits for a database that is away."""
+SPENT = """
+INSERT INTO attempt
+SELECT 1, number, 1, 'call', 1.0, 2.0, 'failed', 'server', 500, 'broken', NULL, NULL, FALSE
+FROM generate_series(1, 2) AS number
+"""
 
 
 def test_killed_worker_loses_nothing(place: Site) -> None:
@@ -226,3 +232,26 @@ def test_shard_ends_only_when_its_rows_are_durable(place: Site) -> None:
         assert finished(run) == (0, "")
 
     assert place.broken_laws() == []
+
+
+def test_last_attempt_of_a_dead_worker_was_the_last(tmp_path: Path, postgres_server: Postgres) -> None:
+    """Where workers died after all attempts, before they wrote how the item ended, none more is made."""
+    url = postgres_server.new_database()
+    initialise(url, "--cluster")
+    with site(tmp_path, url, 20) as place:
+        text = (tmp_path / "job.yaml").read_text()
+        text = text.replace("update_ptr", "get_ptr")
+        (tmp_path / "job.yaml").write_text(text.replace("retry: {", "retry: {attempts: 2, "))
+        with place.coordinator("--no-work", "-q") as run:
+            place.until(lambda: place.sql("SELECT 1 FROM bulkip.procrastinate_jobs"))
+            place.sql(SPENT)
+            with place.workers(1):
+                code, said = finished(run)
+        rows = {row["ip"]: row for row in place.rows()}
+
+        assert code == 3, said
+        assert address(0) not in {one["ip"] for one in place.api.seen()}
+        spent = rows.pop(address(0))
+        assert (spent["status"], spent["error_class"], spent["attempts"]) == ("failed", "server", 2)
+        assert "was made by a worker that is gone" in spent["note"]
+        assert {row["status"] for row in rows.values()} == {"ok"}
